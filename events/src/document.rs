@@ -1,0 +1,41 @@
+//! The knowledge of an agent: pages, put and removed. Nothing is decided, so there is no aggregate.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+
+/// Subject `ctl.document.<agent>.<document>`.
+///
+/// These names and fields are what the log stores: see [`crate::visitor::VisitorEvent`] for the rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", content = "data")]
+pub enum DocumentEvent {
+    /// The page at `url` reads from now on as `text`.
+    #[serde(rename = "diagent.document.put")]
+    Put {
+        url: String,
+        title: String,
+        /// Markdown: headings, lists, tables and code as in the page.
+        text: String,
+        at: Timestamp,
+    },
+
+    /// The page at `url` is gone.
+    #[serde(rename = "diagent.document.removed")]
+    Removed { url: String, at: Timestamp },
+}
+
+impl cqrs_es::DomainEvent for DocumentEvent {
+    fn event_type(&self) -> String {
+        match self {
+            Self::Put { .. } => "diagent.document.put",
+            Self::Removed { .. } => "diagent.document.removed",
+        }
+        .to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1".to_owned()
+    }
+}

@@ -1,0 +1,147 @@
+//! Typed ULIDs. All identifiers that leave this system are 26 characters of Crockford base 32.
+
+use std::{fmt, str::FromStr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use ulid::Ulid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident,)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = String, example = "01JA8Q5T3V9Y6ZK4W2M7XN8RBC")]
+        pub struct $name(#[schemars(with = "String", length(equal = 26))] Ulid);
+
+        impl $name {
+            /// An id that sorts by the time it was made and cannot be guessed (80 random bits).
+            pub fn generate() -> Self {
+                Self(crate::clock::new_ulid())
+            }
+
+            /// The id with exactly these 128 bits, for ids that are derived from something else.
+            pub const fn from_bits(bits: u128) -> Self {
+                Self(Ulid(bits))
+            }
+
+            /// The 128 bits behind the text.
+            pub const fn bits(self) -> u128 {
+                self.0.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Ulid::from_string(text).map(Self).map_err(|_| InvalidId)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A customer of the operator: the tenant. Quotas and operator tokens are per workspace.
+    WorkspaceId,
+    /// One chat agent on one site.
+    AgentId,
+    /// One browser of one agent's site, see [`VisitorId::derive`].
+    VisitorId,
+    /// One conversation of one visitor.
+    ConversationId,
+    /// One message of a conversation, whoever wrote it. A turn is named by the id of its answer.
+    MessageId,
+    /// One contact of one agent, see [`LeadId::derive`].
+    LeadId,
+    /// One page of an agent's knowledge, see [`DocumentId::derive`].
+    DocumentId,
+    /// One event in the log.
+    EventId,
+    /// The proof of an erasure.
+    ReceiptId,
+}
+
+/// The text is not a ULID: 26 characters of Crockford base 32, at most `7ZZZZZZZZZZZZZZZZZZZZZZZZZ`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a ULID of 26 characters")]
+pub struct InvalidId;
+
+impl VisitorId {
+    /// The visitor that `anonymous_id` means on `agent_id`'s site. Derived, so that init needs no look-up and two racing
+    /// inits meet in one aggregate. The anonymous id is a bearer secret and is stored nowhere.
+    pub fn derive(agent_id: AgentId, anonymous_id: &str) -> Self {
+        Self::from_bits(digest_bits("visitor", agent_id, anonymous_id))
+    }
+}
+
+impl LeadId {
+    /// The lead that an e-mail address means for `agent_id`; `email` is already folded by [`crate::lead::fold_email`].
+    /// `key` is the log's own secret ([`crate::log::Identity`]), so that an id that leaks does not give the address away.
+    pub fn derive(key: &[u8], agent_id: AgentId, email: &str) -> Self {
+        use hmac::{Hmac, KeyInit, Mac};
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+        mac.update(&agent_id.bits().to_be_bytes());
+        mac.update(email.as_bytes());
+        Self::from_bits(first_128_bits(&mac.finalize().into_bytes()))
+    }
+}
+
+impl DocumentId {
+    /// The document at `url` in the knowledge of `agent_id`: putting the same address again replaces it.
+    pub fn derive(agent_id: AgentId, url: &str) -> Self {
+        Self::from_bits(digest_bits("document", agent_id, url))
+    }
+}
+
+fn digest_bits(purpose: &str, agent_id: AgentId, text: &str) -> u128 {
+    let digest = Sha256::new()
+        .chain_update(purpose)
+        .chain_update(agent_id.bits().to_be_bytes())
+        .chain_update(text)
+        .finalize();
+    first_128_bits(&digest)
+}
+
+fn first_128_bits(digest: &[u8]) -> u128 {
+    let mut bits = [0; 16];
+    bits.copy_from_slice(&digest[..16]);
+    u128::from_be_bytes(bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_anonymous_id_is_another_visitor_on_another_site() {
+        let (one, two) = (AgentId::from_bits(1), AgentId::from_bits(2));
+        assert_eq!(VisitorId::derive(one, "anon"), VisitorId::derive(one, "anon"));
+        assert_ne!(VisitorId::derive(one, "anon"), VisitorId::derive(two, "anon"));
+    }
+
+    #[test]
+    fn derived_ids_never_change() {
+        // The log depends on these bits: a change here would split every visitor in two.
+        assert_eq!(VisitorId::derive(AgentId::from_bits(7), "anon_abc123").to_string(), "5K2QTFR5VWXD1YF0EKRQSZ2T9V");
+    }
+
+    #[test]
+    fn an_id_survives_its_text() {
+        let id = MessageId::generate();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!("not a ulid".parse::<MessageId>(), Err(InvalidId));
+    }
+}

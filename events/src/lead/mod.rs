@@ -1,0 +1,7 @@
+//! The lead: its events and the rules that decide them.
+
+mod decide;
+mod event;
+
+pub use decide::*;
+pub use event::*;

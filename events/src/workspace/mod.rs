@@ -1,0 +1,7 @@
+//! The workspace: its events and the rules that decide them.
+
+mod decide;
+mod event;
+
+pub use decide::*;
+pub use event::*;
