@@ -1,0 +1,93 @@
+//! Events as they come back from the log.
+
+use cqrs_es::DomainEvent;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    Category, Position, Subject, Timestamp, agent::AgentEvent, cloud_event::Attributes,
+    conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent, telemetry::TelemetryEvent, upcast,
+    visitor::VisitorEvent, workspace::WorkspaceEvent,
+};
+
+/// One event with all that is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    pub position: Position,
+    pub subject: Subject,
+    /// When the log stored it: never decreases within a partition.
+    pub stored_at: Timestamp,
+    pub attributes: Attributes,
+    pub event: LogEvent,
+}
+
+/// Any event of the log, in its newest version.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LogEvent {
+    Visitor(VisitorEvent),
+    Conversation(ConversationEvent),
+    Lead(LeadEvent),
+    Telemetry(TelemetryEvent),
+    Workspace(WorkspaceEvent),
+    Agent(AgentEvent),
+    Document(DocumentEvent),
+}
+
+/// A stored message that this binary cannot read.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("the message is no event in CloudEvents JSON")]
+    Malformed(#[source] serde_json::Error),
+    #[error("the event has an unknown type or its data does not fit: {kind}")]
+    UnknownEvent {
+        kind: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("the event is of a version that this binary does not know: {dataschema}")]
+    UnknownVersion { dataschema: String },
+}
+
+impl LogEvent {
+    /// Reads one message of `category`: attributes, then data in its newest version.
+    ///
+    /// # Errors
+    /// The message is no event, or one of a newer binary.
+    pub fn decode(category: Category, payload: &[u8]) -> Result<(Attributes, Self), DecodeError> {
+        let attributes: Attributes = serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
+        let event = match category {
+            Category::Visitor => Self::Visitor(current(payload, &attributes)?),
+            Category::Conversation => Self::Conversation(current(payload, &attributes)?),
+            Category::Lead => Self::Lead(current(payload, &attributes)?),
+            Category::Telemetry => Self::Telemetry(current(payload, &attributes)?),
+            Category::Workspace => Self::Workspace(current(payload, &attributes)?),
+            Category::Agent => Self::Agent(current(payload, &attributes)?),
+            Category::Document => Self::Document(current(payload, &attributes)?),
+        };
+        Ok((attributes, event))
+    }
+}
+
+/// Reads `payload` as an event of `E`; an old version is lifted to today's first.
+pub(crate) fn current<E: DomainEvent + DeserializeOwned>(
+    payload: &[u8],
+    attributes: &Attributes,
+) -> Result<E, DecodeError> {
+    let unknown = |source| DecodeError::UnknownEvent { kind: attributes.kind.clone(), source };
+    let stored = attributes.version();
+    // The common case reads once, straight from the bytes; only an old version takes the way through a tree.
+    if let Ok(event) = serde_json::from_slice::<E>(payload)
+        && stored.map(|version| version.to_string()) == Some(event.event_version())
+    {
+        return Ok(event);
+    }
+    let tree: Value = serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
+    let version = stored.ok_or_else(|| unknown_version(attributes))?;
+    let lifted = upcast::to_current(upcast::UPCASTERS, &attributes.kind, version, tree);
+    let event: E = serde_json::from_value(lifted.tree).map_err(unknown)?;
+    if lifted.version.to_string() == event.event_version() { Ok(event) } else { Err(unknown_version(attributes)) }
+}
+
+fn unknown_version(attributes: &Attributes) -> DecodeError {
+    DecodeError::UnknownVersion { dataschema: attributes.dataschema.clone() }
+}
