@@ -1,11 +1,13 @@
 //! One message of the log is one [CloudEvents 1.0](https://cloudevents.io) event in the JSON format.
 
+use std::collections::HashMap;
+
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AgentId, ConversationId, EventId, VisitorId, WorkspaceId},
     Subject, Timestamp,
+    ids::{AgentId, ConversationId, EventId, VisitorId, WorkspaceId},
 };
 
 /// Where and why an event came to be: what the command's caller knows and the event's own data does not say.
@@ -21,6 +23,37 @@ pub struct Meta {
     pub causation_id: Option<EventId>,
     /// W3C trace context of the caller.
     pub traceparent: Option<String>,
+}
+
+impl Meta {
+    /// The text form that `cqrs-es` hands through to the commit.
+    pub(crate) fn to_map(&self) -> HashMap<String, String> {
+        let pairs = [
+            ("workspaceid", self.workspace_id.map(|id| id.to_string())),
+            (
+                "conversationid",
+                self.conversation_id.map(|id| id.to_string()),
+            ),
+            ("correlationid", self.correlation_id.clone()),
+            ("causationid", self.causation_id.map(|id| id.to_string())),
+            ("traceparent", self.traceparent.clone()),
+        ];
+        pairs
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
+    }
+
+    /// Back from the text form; what is no id is left out.
+    pub(crate) fn from_map(map: &HashMap<String, String>) -> Self {
+        Self {
+            workspace_id: map.get("workspaceid").and_then(|id| id.parse().ok()),
+            conversation_id: map.get("conversationid").and_then(|id| id.parse().ok()),
+            correlation_id: map.get("correlationid").cloned(),
+            causation_id: map.get("causationid").and_then(|id| id.parse().ok()),
+            traceparent: map.get("traceparent").cloned(),
+        }
+    }
 }
 
 /// The attributes of an event: all of it but its data.
@@ -60,10 +93,15 @@ impl Attributes {
         let kind = event.event_type();
         let source = match *subject {
             Subject::Workspace { workspace_id } => format!("/workspaces/{workspace_id}"),
-            _ => subject.agent_id().map(|agent_id| format!("/agents/{agent_id}")).unwrap_or_default(),
+            _ => subject
+                .agent_id()
+                .map(|agent_id| format!("/agents/{agent_id}"))
+                .unwrap_or_default(),
         };
         let conversation_id = match *subject {
-            Subject::Conversation { conversation_id, .. } => Some(conversation_id),
+            Subject::Conversation {
+                conversation_id, ..
+            } => Some(conversation_id),
             _ => meta.conversation_id,
         };
         Self {

@@ -128,14 +128,23 @@ mod tests {
     #[test]
     fn the_same_anonymous_id_is_another_visitor_on_another_site() {
         let (one, two) = (AgentId::from_bits(1), AgentId::from_bits(2));
-        assert_eq!(VisitorId::derive(one, "anon"), VisitorId::derive(one, "anon"));
-        assert_ne!(VisitorId::derive(one, "anon"), VisitorId::derive(two, "anon"));
+        assert_eq!(
+            VisitorId::derive(one, "anon"),
+            VisitorId::derive(one, "anon")
+        );
+        assert_ne!(
+            VisitorId::derive(one, "anon"),
+            VisitorId::derive(two, "anon")
+        );
     }
 
     #[test]
     fn derived_ids_never_change() {
         // The log depends on these bits: a change here would split every visitor in two.
-        assert_eq!(VisitorId::derive(AgentId::from_bits(7), "anon_abc123").to_string(), "5K2QTFR5VWXD1YF0EKRQSZ2T9V");
+        assert_eq!(
+            VisitorId::derive(AgentId::from_bits(7), "anon_abc123").to_string(),
+            "5K2QTFR5VWXD1YF0EKRQSZ2T9V"
+        );
     }
 
     #[test]

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::{
     Category, Position, Subject, Timestamp, agent::AgentEvent, cloud_event::Attributes,
-    conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent, telemetry::TelemetryEvent, upcast,
-    visitor::VisitorEvent, workspace::WorkspaceEvent,
+    conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent,
+    telemetry::TelemetryEvent, upcast, visitor::VisitorEvent, workspace::WorkspaceEvent,
 };
 
 /// One event with all that is known of it.
@@ -44,6 +44,8 @@ pub enum DecodeError {
         #[source]
         source: serde_json::Error,
     },
+    #[error("the message stands under no subject of the log")]
+    Foreign,
     #[error("the event is of a version that this binary does not know: {dataschema}")]
     UnknownVersion { dataschema: String },
 }
@@ -54,7 +56,8 @@ impl LogEvent {
     /// # Errors
     /// The message is no event, or one of a newer binary.
     pub fn decode(category: Category, payload: &[u8]) -> Result<(Attributes, Self), DecodeError> {
-        let attributes: Attributes = serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
+        let attributes: Attributes =
+            serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
         let event = match category {
             Category::Visitor => Self::Visitor(current(payload, &attributes)?),
             Category::Conversation => Self::Conversation(current(payload, &attributes)?),
@@ -73,7 +76,10 @@ pub(crate) fn current<E: DomainEvent + DeserializeOwned>(
     payload: &[u8],
     attributes: &Attributes,
 ) -> Result<E, DecodeError> {
-    let unknown = |source| DecodeError::UnknownEvent { kind: attributes.kind.clone(), source };
+    let unknown = |source| DecodeError::UnknownEvent {
+        kind: attributes.kind.clone(),
+        source,
+    };
     let stored = attributes.version();
     // The common case reads once, straight from the bytes; only an old version takes the way through a tree.
     if let Ok(event) = serde_json::from_slice::<E>(payload)
@@ -85,9 +91,15 @@ pub(crate) fn current<E: DomainEvent + DeserializeOwned>(
     let version = stored.ok_or_else(|| unknown_version(attributes))?;
     let lifted = upcast::to_current(upcast::UPCASTERS, &attributes.kind, version, tree);
     let event: E = serde_json::from_value(lifted.tree).map_err(unknown)?;
-    if lifted.version.to_string() == event.event_version() { Ok(event) } else { Err(unknown_version(attributes)) }
+    if lifted.version.to_string() == event.event_version() {
+        Ok(event)
+    } else {
+        Err(unknown_version(attributes))
+    }
 }
 
 fn unknown_version(attributes: &Attributes) -> DecodeError {
-    DecodeError::UnknownVersion { dataschema: attributes.dataschema.clone() }
+    DecodeError::UnknownVersion {
+        dataschema: attributes.dataschema.clone(),
+    }
 }

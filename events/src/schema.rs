@@ -25,10 +25,15 @@ pub fn all() -> BTreeMap<(String, u32), Value> {
 
 /// An event enum's schema is one branch per variant, each with a constant `type` and a `data`.
 fn collect<E: JsonSchema>(schemas: &mut BTreeMap<(String, u32), Value>) {
-    let root = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<E>().to_value();
+    let root = SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<E>()
+        .to_value();
     let definitions = root.get("$defs").cloned();
     for variant in root["oneOf"].as_array().into_iter().flatten() {
-        let Some(kind) = variant["properties"]["type"]["const"].as_str() else { continue };
+        let Some(kind) = variant["properties"]["type"]["const"].as_str() else {
+            continue;
+        };
         let mut data = variant["properties"]["data"].clone();
         data["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
         data["$id"] = json!(format!("urn:diagent:schema:{kind}:1"));
@@ -52,7 +57,12 @@ mod tests {
         let schemas = all();
         assert_eq!(schemas.len(), 21);
         for ((kind, _), schema) in schemas {
-            assert!(schema["description"].as_str().is_some_and(|text| !text.is_empty()), "{kind} has no description");
+            assert!(
+                schema["description"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{kind} has no description"
+            );
             assert_eq!(schema["type"], "object", "{kind}");
         }
     }

@@ -54,7 +54,9 @@ impl FromStr for Partition {
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         match text {
             "control" => Ok(Self::Control),
-            number => canonical_number(number).map(Self::Events).ok_or(InvalidPosition),
+            number => canonical_number(number)
+                .map(Self::Events)
+                .ok_or(InvalidPosition),
         }
     }
 }
@@ -83,7 +85,10 @@ impl FromStr for Position {
     type Err = InvalidPosition;
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         let (partition, sequence) = text.split_once(':').ok_or(InvalidPosition)?;
-        Ok(Self { partition: partition.parse()?, sequence: canonical_number(sequence).ok_or(InvalidPosition)? })
+        Ok(Self {
+            partition: partition.parse()?,
+            sequence: canonical_number(sequence).ok_or(InvalidPosition)?,
+        })
     }
 }
 
@@ -95,13 +100,17 @@ impl Serialize for Position {
 
 impl<'de> Deserialize<'de> for Position {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        std::borrow::Cow::<'de, str>::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
 /// A number as we print it: no sign, no leading zero, so that one position has one text.
 fn canonical_number<N: FromStr + fmt::Display>(text: &str) -> Option<N> {
-    text.parse().ok().filter(|number: &N| number.to_string() == text)
+    text.parse()
+        .ok()
+        .filter(|number: &N| number.to_string() == text)
 }
 
 /// What kind of fact a subject holds. A projection names the categories it reads.
@@ -134,13 +143,34 @@ impl Category {
 /// The address of one aggregate (or of one visitor's telemetry): one literal subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
-    Visitor { agent_id: AgentId, visitor_id: VisitorId },
-    Conversation { agent_id: AgentId, visitor_id: VisitorId, conversation_id: ConversationId },
-    Lead { agent_id: AgentId, visitor_id: VisitorId, lead_id: LeadId },
-    Telemetry { agent_id: AgentId, visitor_id: VisitorId },
-    Workspace { workspace_id: WorkspaceId },
-    Agent { agent_id: AgentId },
-    Document { agent_id: AgentId, document_id: DocumentId },
+    Visitor {
+        agent_id: AgentId,
+        visitor_id: VisitorId,
+    },
+    Conversation {
+        agent_id: AgentId,
+        visitor_id: VisitorId,
+        conversation_id: ConversationId,
+    },
+    Lead {
+        agent_id: AgentId,
+        visitor_id: VisitorId,
+        lead_id: LeadId,
+    },
+    Telemetry {
+        agent_id: AgentId,
+        visitor_id: VisitorId,
+    },
+    Workspace {
+        workspace_id: WorkspaceId,
+    },
+    Agent {
+        agent_id: AgentId,
+    },
+    Document {
+        agent_id: AgentId,
+        document_id: DocumentId,
+    },
 }
 
 impl Subject {
@@ -183,7 +213,9 @@ impl Subject {
 
     /// The partition it lives in, in a log of `partitions`.
     pub fn partition(&self, partitions: u16) -> Partition {
-        self.visitor_id().map_or(Partition::Control, |visitor_id| Partition::of(visitor_id, partitions))
+        self.visitor_id().map_or(Partition::Control, |visitor_id| {
+            Partition::of(visitor_id, partitions)
+        })
     }
 
     /// The NATS subject, in a log of `partitions`.
@@ -192,15 +224,42 @@ impl Subject {
         match *self {
             Self::Workspace { workspace_id } => format!("ctl.{category}.{workspace_id}"),
             Self::Agent { agent_id } => format!("ctl.{category}.{agent_id}"),
-            Self::Document { agent_id, document_id } => format!("ctl.{category}.{agent_id}.{document_id}"),
-            Self::Visitor { agent_id, visitor_id } | Self::Telemetry { agent_id, visitor_id } => {
-                format!("evt.{}.{category}.{agent_id}.{visitor_id}", self.partition(partitions))
+            Self::Document {
+                agent_id,
+                document_id,
+            } => format!("ctl.{category}.{agent_id}.{document_id}"),
+            Self::Visitor {
+                agent_id,
+                visitor_id,
             }
-            Self::Conversation { agent_id, visitor_id, conversation_id: entity } => {
-                format!("evt.{}.{category}.{agent_id}.{visitor_id}.{entity}", self.partition(partitions))
+            | Self::Telemetry {
+                agent_id,
+                visitor_id,
+            } => {
+                format!(
+                    "evt.{}.{category}.{agent_id}.{visitor_id}",
+                    self.partition(partitions)
+                )
             }
-            Self::Lead { agent_id, visitor_id, lead_id: entity } => {
-                format!("evt.{}.{category}.{agent_id}.{visitor_id}.{entity}", self.partition(partitions))
+            Self::Conversation {
+                agent_id,
+                visitor_id,
+                conversation_id: entity,
+            } => {
+                format!(
+                    "evt.{}.{category}.{agent_id}.{visitor_id}.{entity}",
+                    self.partition(partitions)
+                )
+            }
+            Self::Lead {
+                agent_id,
+                visitor_id,
+                lead_id: entity,
+            } => {
+                format!(
+                    "evt.{}.{category}.{agent_id}.{visitor_id}.{entity}",
+                    self.partition(partitions)
+                )
             }
         }
     }
@@ -208,8 +267,12 @@ impl Subject {
     /// The `subject` attribute of its events: what the event is about, without where it is kept.
     pub fn attribute(&self) -> String {
         match self {
-            Self::Visitor { visitor_id, .. } | Self::Telemetry { visitor_id, .. } => format!("visitor/{visitor_id}"),
-            Self::Conversation { conversation_id, .. } => format!("conversation/{conversation_id}"),
+            Self::Visitor { visitor_id, .. } | Self::Telemetry { visitor_id, .. } => {
+                format!("visitor/{visitor_id}")
+            }
+            Self::Conversation {
+                conversation_id, ..
+            } => format!("conversation/{conversation_id}"),
             Self::Lead { lead_id, .. } => format!("lead/{lead_id}"),
             Self::Workspace { workspace_id } => format!("workspace/{workspace_id}"),
             Self::Agent { agent_id } => format!("agent/{agent_id}"),
@@ -236,21 +299,34 @@ impl FromStr for Subject {
             count += 1;
         }
         Ok(match tokens[..count] {
-            ["ctl", "workspace", workspace] => Self::Workspace { workspace_id: id(workspace)? },
-            ["ctl", "agent", agent] => Self::Agent { agent_id: id(agent)? },
-            ["ctl", "document", agent, document] => Self::Document { agent_id: id(agent)?, document_id: id(document)? },
-            ["evt", _, "visitor", agent, visitor] => Self::Visitor { agent_id: id(agent)?, visitor_id: id(visitor)? },
-            ["evt", _, "telemetry", agent, visitor] => {
-                Self::Telemetry { agent_id: id(agent)?, visitor_id: id(visitor)? }
-            }
+            ["ctl", "workspace", workspace] => Self::Workspace {
+                workspace_id: id(workspace)?,
+            },
+            ["ctl", "agent", agent] => Self::Agent {
+                agent_id: id(agent)?,
+            },
+            ["ctl", "document", agent, document] => Self::Document {
+                agent_id: id(agent)?,
+                document_id: id(document)?,
+            },
+            ["evt", _, "visitor", agent, visitor] => Self::Visitor {
+                agent_id: id(agent)?,
+                visitor_id: id(visitor)?,
+            },
+            ["evt", _, "telemetry", agent, visitor] => Self::Telemetry {
+                agent_id: id(agent)?,
+                visitor_id: id(visitor)?,
+            },
             ["evt", _, "conversation", agent, visitor, entity] => Self::Conversation {
                 agent_id: id(agent)?,
                 visitor_id: id(visitor)?,
                 conversation_id: id(entity)?,
             },
-            ["evt", _, "lead", agent, visitor, entity] => {
-                Self::Lead { agent_id: id(agent)?, visitor_id: id(visitor)?, lead_id: id(entity)? }
-            }
+            ["evt", _, "lead", agent, visitor, entity] => Self::Lead {
+                agent_id: id(agent)?,
+                visitor_id: id(visitor)?,
+                lead_id: id(entity)?,
+            },
             _ => return Err(InvalidSubject),
         })
     }
@@ -305,13 +381,32 @@ mod tests {
 
     #[test]
     fn the_partition_of_a_visitor_never_changes() {
-        assert_eq!(Partition::of(VisitorId::from_bits(0xFF), 8), Partition::Events(7));
-        assert_eq!(Partition::of(VisitorId::from_bits(8), 8), Partition::Events(0));
+        assert_eq!(
+            Partition::of(VisitorId::from_bits(0xFF), 8),
+            Partition::Events(7)
+        );
+        assert_eq!(
+            Partition::of(VisitorId::from_bits(8), 8),
+            Partition::Events(0)
+        );
     }
 
     #[test]
     fn a_position_has_one_spelling() {
-        for odd in ["", ":", "1", "1:", ":1", "01:2", "1:02", "+1:2", "1:-2", " 1:2", "1:2:3", "Control:1"] {
+        for odd in [
+            "",
+            ":",
+            "1",
+            "1:",
+            ":1",
+            "01:2",
+            "1:02",
+            "+1:2",
+            "1:-2",
+            " 1:2",
+            "1:2:3",
+            "Control:1",
+        ] {
             assert_eq!(odd.parse::<Position>(), Err(InvalidPosition), "{odd}");
         }
     }

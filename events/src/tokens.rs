@@ -8,7 +8,10 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, MessageId, conversation::{Citation, FinishReason}};
+use crate::{
+    ConversationId, MessageId,
+    conversation::{Citation, FinishReason},
+};
 
 /// The header that names a frame.
 pub const FRAME_HEADER: &str = "Diagent-Frame";
@@ -42,7 +45,11 @@ pub enum FrameBody {
         low_confidence: bool,
     },
     /// There will be no answer; nothing follows.
-    Error { code: String, message: String, retryable: bool },
+    Error {
+        code: String,
+        message: String,
+        retryable: bool,
+    },
 }
 
 /// What kind of line a frame is, without reading it.
@@ -84,7 +91,9 @@ impl FrameBody {
 
     /// The JSON of the `data:` line.
     pub fn to_json(&self) -> Bytes {
-        serde_json::to_vec(self).expect("strings and numbers serialise").into()
+        serde_json::to_vec(self)
+            .expect("strings and numbers serialise")
+            .into()
     }
 }
 
@@ -103,9 +112,15 @@ pub struct Frame {
 impl Frame {
     /// The header of this frame.
     pub fn headers(&self) -> HeaderMap {
-        let kind = FrameKind::ALL.iter().find(|(kind, _)| *kind == self.kind).map_or("", |(_, name)| name);
+        let kind = FrameKind::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self.kind)
+            .map_or("", |(_, name)| name);
         let mut headers = HeaderMap::new();
-        headers.insert(FRAME_HEADER, format!("{}.{}.{kind}", self.attempt, self.index));
+        headers.insert(
+            FRAME_HEADER,
+            format!("{}.{}.{kind}", self.attempt, self.index),
+        );
         headers
     }
 
@@ -115,8 +130,16 @@ impl Frame {
         let attempt = parts.next()?.parse().ok()?;
         let index = parts.next()?.parse().ok()?;
         let name = parts.next()?;
-        let kind = FrameKind::ALL.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)?;
-        Some(Self { attempt, index, kind, payload })
+        let kind = FrameKind::ALL
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(kind, _)| *kind)?;
+        Some(Self {
+            attempt,
+            index,
+            kind,
+            payload,
+        })
     }
 }
 
@@ -141,7 +164,13 @@ pub enum Arrival {
 impl FrameOrder {
     /// The order for a client that has shown everything up to and including `index` of whatever attempt.
     pub const fn after(index: Option<u32>) -> Self {
-        Self { attempt: 0, next: match index { Some(index) => index.saturating_add(1), None => 0 } }
+        Self {
+            attempt: 0,
+            next: match index {
+                Some(index) => index.saturating_add(1),
+                None => 0,
+            },
+        }
     }
 
     /// The index that comes next.
@@ -174,10 +203,20 @@ mod tests {
 
     #[test]
     fn a_frame_survives_its_message() {
-        let body = FrameBody::Token { token: "Our ".to_owned() };
-        let frame = Frame { attempt: 1, index: 7, kind: body.kind(), payload: body.to_json() };
+        let body = FrameBody::Token {
+            token: "Our ".to_owned(),
+        };
+        let frame = Frame {
+            attempt: 1,
+            index: 7,
+            kind: body.kind(),
+            payload: body.to_json(),
+        };
         assert_eq!(&frame.payload[..], br#"{"event":"token","token":"Our "}"#);
-        assert_eq!(Frame::from_message(Some(&frame.headers()), frame.payload.clone()), Some(frame));
+        assert_eq!(
+            Frame::from_message(Some(&frame.headers()), frame.payload.clone()),
+            Some(frame)
+        );
     }
 
     #[test]
@@ -202,16 +241,30 @@ mod tests {
         let mut order = FrameOrder::default();
         order.take(&token(1, 0));
         order.take(&token(1, 1));
-        assert_eq!(order.take(&restart(2, 1)), Arrival::Next, "it did not know of the last token");
+        assert_eq!(
+            order.take(&restart(2, 1)),
+            Arrival::Next,
+            "it did not know of the last token"
+        );
         assert_eq!(order.take(&token(1, 2)), Arrival::Old);
         assert_eq!(order.take(&token(2, 2)), Arrival::Next);
     }
 
     fn token(attempt: u32, index: u32) -> Frame {
-        Frame { attempt, index, kind: FrameKind::Token, payload: Bytes::new() }
+        Frame {
+            attempt,
+            index,
+            kind: FrameKind::Token,
+            payload: Bytes::new(),
+        }
     }
 
     fn restart(attempt: u32, index: u32) -> Frame {
-        Frame { attempt, index, kind: FrameKind::Restart, payload: Bytes::new() }
+        Frame {
+            attempt,
+            index,
+            kind: FrameKind::Restart,
+            payload: Bytes::new(),
+        }
     }
 }

@@ -30,7 +30,10 @@ pub struct Lifted {
 /// Applies the steps that lead on from `version` of `kind`, in order.
 pub fn to_current(upcasters: &[Upcaster], kind: &str, version: u32, mut tree: Value) -> Lifted {
     let mut version = version;
-    while let Some(step) = upcasters.iter().find(|step| step.kind == kind && step.from == version) {
+    while let Some(step) = upcasters
+        .iter()
+        .find(|step| step.kind == kind && step.from == version)
+    {
         if let Some(data) = tree.get_mut("data") {
             (step.lift)(data);
         }
@@ -46,21 +49,39 @@ mod tests {
     use super::*;
 
     const STEPS: &[Upcaster] = &[
-        Upcaster { kind: "t", from: 1, lift: |data| data["name"] = data["nick"].take() },
-        Upcaster { kind: "t", from: 2, lift: |data| data["length"] = json!(data["name"].as_str().map(str::len)) },
-        Upcaster { kind: "other", from: 1, lift: |data| *data = json!(null) },
+        Upcaster {
+            kind: "t",
+            from: 1,
+            lift: |data| data["name"] = data["nick"].take(),
+        },
+        Upcaster {
+            kind: "t",
+            from: 2,
+            lift: |data| data["length"] = json!(data["name"].as_str().map(str::len)),
+        },
+        Upcaster {
+            kind: "other",
+            from: 1,
+            lift: |data| *data = json!(null),
+        },
     ];
 
     #[test]
     fn steps_are_taken_one_after_the_other() {
         let lifted = to_current(STEPS, "t", 1, json!({ "data": { "nick": "al" } }));
         assert_eq!(lifted.version, 3);
-        assert_eq!(lifted.tree, json!({ "data": { "nick": null, "name": "al", "length": 2 } }));
+        assert_eq!(
+            lifted.tree,
+            json!({ "data": { "nick": null, "name": "al", "length": 2 } })
+        );
     }
 
     #[test]
     fn the_newest_version_is_left_alone() {
         let lifted = to_current(STEPS, "t", 3, json!({ "data": { "name": "al" } }));
-        assert_eq!((lifted.version, lifted.tree), (3, json!({ "data": { "name": "al" } })));
+        assert_eq!(
+            (lifted.version, lifted.tree),
+            (3, json!({ "data": { "name": "al" } }))
+        );
     }
 }

@@ -16,7 +16,10 @@ pub struct Agent {
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Define it; the same definition again changes nothing.
-    Define { definition: Box<AgentDefinition>, at: Timestamp },
+    Define {
+        definition: Box<AgentDefinition>,
+        at: Timestamp,
+    },
 }
 
 /// Why a definition is refused.
@@ -33,9 +36,14 @@ impl Agent {
         self.definition.as_deref()
     }
 
-    fn decide(&self, Command::Define { definition, at }: Command) -> Result<Vec<AgentEvent>, Refusal> {
+    fn decide(
+        &self,
+        Command::Define { definition, at }: Command,
+    ) -> Result<Vec<AgentEvent>, Refusal> {
         match &self.definition {
-            Some(current) if current.workspace_id != definition.workspace_id => Err(Refusal::OtherWorkspace),
+            Some(current) if current.workspace_id != definition.workspace_id => {
+                Err(Refusal::OtherWorkspace)
+            }
             Some(current) if *current == definition => Ok(vec![]),
             _ => Ok(vec![AgentEvent::Defined { definition, at }]),
         }
@@ -49,7 +57,12 @@ impl Aggregate for Agent {
     type Error = Refusal;
     type Services = ();
 
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
+    async fn handle(
+        &mut self,
+        command: Command,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
         for event in self.decide(command)? {
             sink.write(event, self).await;
         }
@@ -71,17 +84,23 @@ mod tests {
 
     #[test]
     fn an_agent_is_redefined_within_its_workspace() {
-        given([defined(1, "Aria")]).when(define(1, "Bo")).then_expect_events(vec![defined(1, "Bo")]);
+        given([defined(1, "Aria")])
+            .when(define(1, "Bo"))
+            .then_expect_events(vec![defined(1, "Bo")]);
     }
 
     #[test]
     fn the_same_definition_again_changes_nothing() {
-        given([defined(1, "Aria")]).when(define(1, "Aria")).then_expect_events(vec![]);
+        given([defined(1, "Aria")])
+            .when(define(1, "Aria"))
+            .then_expect_events(vec![]);
     }
 
     #[test]
     fn an_agent_never_moves_to_another_workspace() {
-        given([defined(1, "Aria")]).when(define(2, "Aria")).then_expect_error(Refusal::OtherWorkspace);
+        given([defined(1, "Aria")])
+            .when(define(2, "Aria"))
+            .then_expect_error(Refusal::OtherWorkspace);
     }
 
     fn given(events: impl Into<Vec<AgentEvent>>) -> cqrs_es::test::AggregateTestExecutor<Agent> {
@@ -89,15 +108,23 @@ mod tests {
     }
 
     fn define(workspace: u128, name: &str) -> Command {
-        Command::Define { definition: Box::new(definition(workspace, name)), at: Timestamp::from_unix_millis(0) }
+        Command::Define {
+            definition: Box::new(definition(workspace, name)),
+            at: Timestamp::from_unix_millis(0),
+        }
     }
 
     fn defined(workspace: u128, name: &str) -> AgentEvent {
-        AgentEvent::Defined { definition: Box::new(definition(workspace, name)), at: Timestamp::from_unix_millis(0) }
+        AgentEvent::Defined {
+            definition: Box::new(definition(workspace, name)),
+            at: Timestamp::from_unix_millis(0),
+        }
     }
 
     fn definition(workspace: u128, name: &str) -> AgentDefinition {
-        serde_json::from_value(json!({ "workspace_id": WorkspaceId::from_bits(workspace), "name": name }))
-            .expect("a definition")
+        serde_json::from_value(
+            json!({ "workspace_id": WorkspaceId::from_bits(workspace), "name": name }),
+        )
+        .expect("a definition")
     }
 }

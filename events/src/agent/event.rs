@@ -14,7 +14,10 @@ use crate::Timestamp;
 pub enum AgentEvent {
     /// The agent is from now on as `definition` says.
     #[serde(rename = "diagent.agent.defined")]
-    Defined { definition: Box<AgentDefinition>, at: Timestamp },
+    Defined {
+        definition: Box<AgentDefinition>,
+        at: Timestamp,
+    },
 }
 
 impl cqrs_es::DomainEvent for AgentEvent {

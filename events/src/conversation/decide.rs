@@ -6,8 +6,8 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde_json::{Map, Value};
 
 use super::{
-    Citation, ClosedBy, Conversation, ConversationEvent as Event, FinishReason, Operator, Rating, Satisfaction,
-    TokenUsage,
+    Citation, ClosedBy, Conversation, ConversationEvent as Event, FinishReason, Operator, Rating,
+    Satisfaction, TokenUsage,
 };
 use crate::{MessageId, Personal, Timestamp};
 
@@ -46,21 +46,36 @@ pub enum Action {
         first_token_ms: Option<u64>,
     },
     /// The responder gives the turn `message_id` up.
-    FailAnswer { message_id: MessageId, code: String, reason: String },
+    FailAnswer {
+        message_id: MessageId,
+        code: String,
+        reason: String,
+    },
     /// The visitor has read enough of the answer `message_id`.
     RequestStop { message_id: MessageId },
     /// The visitor judges an answer.
-    RateMessage { message_id: MessageId, rating: Option<Rating>, comment: Option<Personal<String>> },
+    RateMessage {
+        message_id: MessageId,
+        rating: Option<Rating>,
+        comment: Option<Personal<String>>,
+    },
     /// The visitor wants a blank page.
     Clear,
     /// The visitor asks for a person.
     RequestHuman { reason: Option<Personal<String>> },
     /// The visitor judges the conversation.
-    RateConversation { rating: Satisfaction, comment: Option<Personal<String>> },
+    RateConversation {
+        rating: Satisfaction,
+        comment: Option<Personal<String>>,
+    },
     /// A person of the team takes it over.
     Claim { operator: Operator },
     /// The person who has it writes.
-    Reply { message_id: MessageId, content: Personal<String>, operator: Operator },
+    Reply {
+        message_id: MessageId,
+        content: Personal<String>,
+        operator: Operator,
+    },
     /// The person gives it back to the agent.
     Release { operator: Operator },
     /// It ends.
@@ -94,8 +109,18 @@ impl Conversation {
     fn decide(&self, Command { at, action }: Command) -> Result<Vec<Event>, Refusal> {
         let one = |event| Ok(vec![event]);
         match action {
-            Action::PostMessage { message_id, answer_id, client_message_id, content, page_url, page_context } => {
-                if client_message_id.as_deref().is_some_and(|name| self.post_named(name).is_some()) {
+            Action::PostMessage {
+                message_id,
+                answer_id,
+                client_message_id,
+                content,
+                page_url,
+                page_context,
+            } => {
+                if client_message_id
+                    .as_deref()
+                    .is_some_and(|name| self.post_named(name).is_some())
+                {
                     return Ok(vec![]);
                 }
                 self.accepts_message(at)?;
@@ -133,26 +158,59 @@ impl Conversation {
                     at,
                 })
             }
-            Action::FailAnswer { message_id, code, reason } => {
+            Action::FailAnswer {
+                message_id,
+                code,
+                reason,
+            } => {
                 self.waits_for(message_id)?;
-                one(Event::MessageFailed { message_id, code, reason, at })
+                one(Event::MessageFailed {
+                    message_id,
+                    code,
+                    reason,
+                    at,
+                })
             }
             Action::RequestStop { message_id } => self.stop(message_id, at),
-            Action::RateMessage { message_id, .. } if !self.has_answer(message_id) => Err(Refusal::MessageUnknown),
-            Action::RateMessage { message_id, rating, comment } => {
-                one(Event::MessageRated { message_id, rating, comment, at })
+            Action::RateMessage { message_id, .. } if !self.has_answer(message_id) => {
+                Err(Refusal::MessageUnknown)
             }
+            Action::RateMessage {
+                message_id,
+                rating,
+                comment,
+            } => one(Event::MessageRated {
+                message_id,
+                rating,
+                comment,
+                at,
+            }),
             Action::Clear => one(Event::Cleared { at }),
-            Action::RequestHuman { .. } if self.human_requested || self.claimed_by.is_some() => Ok(vec![]),
+            Action::RequestHuman { .. } if self.human_requested || self.claimed_by.is_some() => {
+                Ok(vec![])
+            }
             Action::RequestHuman { .. } if self.closed => Err(Refusal::Closed),
             Action::RequestHuman { reason } => one(Event::HumanRequested { reason, at }),
-            Action::RateConversation { rating, comment } => one(Event::ConversationRated { rating, comment, at }),
+            Action::RateConversation { rating, comment } => one(Event::ConversationRated {
+                rating,
+                comment,
+                at,
+            }),
             Action::Close { .. } if self.closed => Ok(vec![]),
             Action::Close { by } => one(Event::Closed { by, at }),
             Action::Claim { operator } => self.claim(operator, at),
-            Action::Reply { message_id, content, operator } => {
+            Action::Reply {
+                message_id,
+                content,
+                operator,
+            } => {
                 self.is_claimed_by(&operator)?;
-                one(Event::MessageReplied { message_id, content, operator, at })
+                one(Event::MessageReplied {
+                    message_id,
+                    content,
+                    operator,
+                    at,
+                })
             }
             Action::Release { .. } if self.claimed_by.is_none() => Ok(vec![]),
             Action::Release { operator } => {
@@ -166,7 +224,9 @@ impl Conversation {
         match &self.open_turn {
             _ if self.closed => Err(Refusal::Closed),
             Some(turn) if at.since(turn.posted_at) < TURN_PATIENCE => {
-                Err(Refusal::TurnInProgress { answer_id: turn.answer_id })
+                Err(Refusal::TurnInProgress {
+                    answer_id: turn.answer_id,
+                })
             }
             _ => Ok(()),
         }
@@ -193,7 +253,9 @@ impl Conversation {
         match &self.claimed_by {
             _ if self.closed => Err(Refusal::Closed),
             Some(holder) if holder.id == operator.id => Ok(vec![]),
-            Some(holder) => Err(Refusal::ClaimedByAnother { name: holder.name.clone() }),
+            Some(holder) => Err(Refusal::ClaimedByAnother {
+                name: holder.name.clone(),
+            }),
             None => Ok(vec![Event::Claimed { operator, at }]),
         }
     }
@@ -202,7 +264,9 @@ impl Conversation {
         match &self.claimed_by {
             _ if self.closed => Err(Refusal::Closed),
             Some(holder) if holder.id == operator.id => Ok(()),
-            Some(holder) => Err(Refusal::ClaimedByAnother { name: holder.name.clone() }),
+            Some(holder) => Err(Refusal::ClaimedByAnother {
+                name: holder.name.clone(),
+            }),
             None => Err(Refusal::NotClaimed),
         }
     }
@@ -215,7 +279,12 @@ impl Aggregate for Conversation {
     type Error = Refusal;
     type Services = ();
 
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
+    async fn handle(
+        &mut self,
+        command: Command,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
         for event in self.decide(command)? {
             sink.write(event, self).await;
         }

@@ -9,22 +9,33 @@ const SECOND: u128 = 20;
 
 #[test]
 fn a_second_message_waits_for_the_first_answer() {
-    given([posted(FIRST)]).when(post(SECOND)).then_expect_error(Refusal::TurnInProgress { answer_id: answer(FIRST) });
+    given([posted(FIRST)])
+        .when(post(SECOND))
+        .then_expect_error(Refusal::TurnInProgress {
+            answer_id: answer(FIRST),
+        });
 }
 
 #[test]
 fn an_answer_frees_the_turn() {
-    given([posted(FIRST), answered(FIRST)]).when(post(SECOND)).then_expect_events(vec![posted(SECOND)]);
+    given([posted(FIRST), answered(FIRST)])
+        .when(post(SECOND))
+        .then_expect_events(vec![posted(SECOND)]);
 }
 
 #[test]
 fn a_failed_answer_frees_the_turn() {
-    given([posted(FIRST), failed(FIRST)]).when(post(SECOND)).then_expect_events(vec![posted(SECOND)]);
+    given([posted(FIRST), failed(FIRST)])
+        .when(post(SECOND))
+        .then_expect_events(vec![posted(SECOND)]);
 }
 
 #[test]
 fn an_abandoned_turn_does_not_block_for_ever() {
-    let late = Command { at: now().plus(TURN_PATIENCE), ..post(SECOND) };
+    let late = Command {
+        at: now().plus(TURN_PATIENCE),
+        ..post(SECOND)
+    };
     let expected = Event::MessagePosted {
         message_id: message(SECOND),
         answer_id: Some(answer(SECOND)),
@@ -34,53 +45,96 @@ fn an_abandoned_turn_does_not_block_for_ever() {
         page_context: None,
         at: late.at,
     };
-    given([posted(FIRST)]).when(late).then_expect_events(vec![expected]);
+    given([posted(FIRST)])
+        .when(late)
+        .then_expect_events(vec![expected]);
 }
 
 #[test]
 fn a_repeated_message_changes_nothing() {
-    given([posted(FIRST)]).when(post(FIRST)).then_expect_events(vec![]);
-    given([posted(FIRST), answered(FIRST)]).when(post(FIRST)).then_expect_events(vec![]);
+    given([posted(FIRST)])
+        .when(post(FIRST))
+        .then_expect_events(vec![]);
+    given([posted(FIRST), answered(FIRST)])
+        .when(post(FIRST))
+        .then_expect_events(vec![]);
 }
 
 #[test]
 fn an_answer_is_given_once() {
-    given([posted(FIRST)]).when(complete(FIRST)).then_expect_events(vec![answered(FIRST)]);
-    given([posted(FIRST), answered(FIRST)]).when(complete(FIRST)).then_expect_error(Refusal::TurnNotOpen);
+    given([posted(FIRST)])
+        .when(complete(FIRST))
+        .then_expect_events(vec![answered(FIRST)]);
+    given([posted(FIRST), answered(FIRST)])
+        .when(complete(FIRST))
+        .then_expect_error(Refusal::TurnNotOpen);
 }
 
 #[test]
 fn nobody_waits_for_an_answer_that_was_cleared_closed_or_taken_over() {
     for end in [cleared(), closed(), claimed("ann")] {
-        given([posted(FIRST), end]).when(complete(FIRST)).then_expect_error(Refusal::TurnNotOpen);
+        given([posted(FIRST), end])
+            .when(complete(FIRST))
+            .then_expect_error(Refusal::TurnNotOpen);
     }
 }
 
 #[test]
 fn stopping_twice_is_stopping_once() {
-    given([posted(FIRST)]).when(stop(FIRST)).then_expect_events(vec![stop_requested(FIRST)]);
-    given([posted(FIRST), stop_requested(FIRST)]).when(stop(FIRST)).then_expect_events(vec![]);
-    given([posted(FIRST), answered(FIRST)]).when(stop(FIRST)).then_expect_events(vec![]);
-    given([posted(FIRST)]).when(stop(SECOND)).then_expect_error(Refusal::MessageUnknown);
+    given([posted(FIRST)])
+        .when(stop(FIRST))
+        .then_expect_events(vec![stop_requested(FIRST)]);
+    given([posted(FIRST), stop_requested(FIRST)])
+        .when(stop(FIRST))
+        .then_expect_events(vec![]);
+    given([posted(FIRST), answered(FIRST)])
+        .when(stop(FIRST))
+        .then_expect_events(vec![]);
+    given([posted(FIRST)])
+        .when(stop(SECOND))
+        .then_expect_error(Refusal::MessageUnknown);
 }
 
 #[test]
 fn only_answers_are_rated() {
-    let rate = |id| act(Action::RateMessage { message_id: answer(id), rating: Some(Rating::Up), comment: None });
-    let rated =
-        Event::MessageRated { message_id: answer(FIRST), rating: Some(Rating::Up), comment: None, at: now() };
-    given([posted(FIRST), answered(FIRST)]).when(rate(FIRST)).then_expect_events(vec![rated]);
-    given([posted(FIRST)]).when(rate(FIRST)).then_expect_error(Refusal::MessageUnknown);
+    let rate = |id| {
+        act(Action::RateMessage {
+            message_id: answer(id),
+            rating: Some(Rating::Up),
+            comment: None,
+        })
+    };
+    let rated = Event::MessageRated {
+        message_id: answer(FIRST),
+        rating: Some(Rating::Up),
+        comment: None,
+        at: now(),
+    };
+    given([posted(FIRST), answered(FIRST)])
+        .when(rate(FIRST))
+        .then_expect_events(vec![rated]);
+    given([posted(FIRST)])
+        .when(rate(FIRST))
+        .then_expect_error(Refusal::MessageUnknown);
 }
 
 #[test]
 fn nothing_is_posted_to_a_closed_conversation() {
-    given([closed()]).when(post(FIRST)).then_expect_error(Refusal::Closed);
+    given([closed()])
+        .when(post(FIRST))
+        .then_expect_error(Refusal::Closed);
 }
 
 #[test]
 fn a_message_to_a_person_opens_no_turn() {
-    let Event::MessagePosted { message_id, client_message_id, content, at, .. } = posted(FIRST) else {
+    let Event::MessagePosted {
+        message_id,
+        client_message_id,
+        content,
+        at,
+        ..
+    } = posted(FIRST)
+    else {
         unreachable!("posted() makes a MessagePosted")
     };
     let unanswered = Event::MessagePosted {
@@ -92,47 +146,93 @@ fn a_message_to_a_person_opens_no_turn() {
         page_context: None,
         at,
     };
-    given([claimed("ann")]).when(post(FIRST)).then_expect_events(vec![unanswered]);
+    given([claimed("ann")])
+        .when(post(FIRST))
+        .then_expect_events(vec![unanswered]);
 }
 
 #[test]
 fn of_two_who_claim_the_first_has_it() {
-    given([]).when(claim("ann")).then_expect_events(vec![claimed("ann")]);
-    given([claimed("ann")]).when(claim("ann")).then_expect_events(vec![]);
-    given([claimed("ann")]).when(claim("bob")).then_expect_error(Refusal::ClaimedByAnother { name: "ann".to_owned() });
+    given([])
+        .when(claim("ann"))
+        .then_expect_events(vec![claimed("ann")]);
+    given([claimed("ann")])
+        .when(claim("ann"))
+        .then_expect_events(vec![]);
+    given([claimed("ann")])
+        .when(claim("bob"))
+        .then_expect_error(Refusal::ClaimedByAnother {
+            name: "ann".to_owned(),
+        });
 }
 
 #[test]
 fn only_who_has_the_conversation_replies() {
     let reply = |who| {
-        act(Action::Reply { message_id: message(FIRST), content: "hello".into(), operator: operator(who) })
+        act(Action::Reply {
+            message_id: message(FIRST),
+            content: "hello".into(),
+            operator: operator(who),
+        })
     };
-    given([]).when(reply("ann")).then_expect_error(Refusal::NotClaimed);
-    given([claimed("ann")]).when(reply("bob")).then_expect_error(Refusal::ClaimedByAnother { name: "ann".to_owned() });
-    given([claimed("ann")]).when(reply("ann")).then_expect_events(vec![Event::MessageReplied {
-        message_id: message(FIRST),
-        content: "hello".into(),
-        operator: operator("ann"),
-        at: now(),
-    }]);
+    given([])
+        .when(reply("ann"))
+        .then_expect_error(Refusal::NotClaimed);
+    given([claimed("ann")])
+        .when(reply("bob"))
+        .then_expect_error(Refusal::ClaimedByAnother {
+            name: "ann".to_owned(),
+        });
+    given([claimed("ann")])
+        .when(reply("ann"))
+        .then_expect_events(vec![Event::MessageReplied {
+            message_id: message(FIRST),
+            content: "hello".into(),
+            operator: operator("ann"),
+            at: now(),
+        }]);
 }
 
 #[test]
 fn releasing_and_closing_twice_is_once() {
-    let released = Event::Released { operator: operator("ann"), at: now() };
-    let release = || act(Action::Release { operator: operator("ann") });
-    given([claimed("ann")]).when(release()).then_expect_events(vec![released.clone()]);
-    given([claimed("ann"), released]).when(release()).then_expect_events(vec![]);
-    given([closed()]).when(act(Action::Close { by: ClosedBy::Visitor })).then_expect_events(vec![]);
+    let released = Event::Released {
+        operator: operator("ann"),
+        at: now(),
+    };
+    let release = || {
+        act(Action::Release {
+            operator: operator("ann"),
+        })
+    };
+    given([claimed("ann")])
+        .when(release())
+        .then_expect_events(vec![released.clone()]);
+    given([claimed("ann"), released])
+        .when(release())
+        .then_expect_events(vec![]);
+    given([closed()])
+        .when(act(Action::Close {
+            by: ClosedBy::Visitor,
+        }))
+        .then_expect_events(vec![]);
 }
 
 #[test]
 fn a_person_is_requested_once() {
     let request = || act(Action::RequestHuman { reason: None });
-    let requested = Event::HumanRequested { reason: None, at: now() };
-    given([]).when(request()).then_expect_events(vec![requested.clone()]);
-    given([requested]).when(request()).then_expect_events(vec![]);
-    given([claimed("ann")]).when(request()).then_expect_events(vec![]);
+    let requested = Event::HumanRequested {
+        reason: None,
+        at: now(),
+    };
+    given([])
+        .when(request())
+        .then_expect_events(vec![requested.clone()]);
+    given([requested])
+        .when(request())
+        .then_expect_events(vec![]);
+    given([claimed("ann")])
+        .when(request())
+        .then_expect_events(vec![]);
 }
 
 #[test]
@@ -143,14 +243,28 @@ fn the_state_shows_the_last_thirty_messages_since_the_clear() {
     assert_eq!(state.messages(), 80);
 
     let state = folded(turns(0, 3).chain([cleared()]).chain(turns(5, 6)));
-    assert_eq!(state.recent_messages().map(|message| message.id).collect::<Vec<_>>(), [message(50), answer(50)]);
+    assert_eq!(
+        state
+            .recent_messages()
+            .map(|message| message.id)
+            .collect::<Vec<_>>(),
+        [message(50), answer(50)]
+    );
 }
 
 #[test]
 fn paging_back_shows_more_than_the_state_keeps() {
-    let events: Vec<_> = (0..40).flat_map(|id| [posted(id * 10), answered(id * 10)]).collect();
-    assert_eq!(crate::conversation::visible_messages(events.clone()).len(), 80);
-    assert_eq!(crate::conversation::visible_messages(events.into_iter().chain([cleared()])).len(), 0);
+    let events: Vec<_> = (0..40)
+        .flat_map(|id| [posted(id * 10), answered(id * 10)])
+        .collect();
+    assert_eq!(
+        crate::conversation::visible_messages(events.clone()).len(),
+        80
+    );
+    assert_eq!(
+        crate::conversation::visible_messages(events.into_iter().chain([cleared()])).len(),
+        0
+    );
 }
 
 fn folded(events: impl IntoIterator<Item = Event>) -> Conversation {
@@ -218,15 +332,25 @@ fn answered(id: u128) -> Event {
 }
 
 fn failed(id: u128) -> Event {
-    Event::MessageFailed { message_id: answer(id), code: "model".to_owned(), reason: String::new(), at: now() }
+    Event::MessageFailed {
+        message_id: answer(id),
+        code: "model".to_owned(),
+        reason: String::new(),
+        at: now(),
+    }
 }
 
 fn stop(id: u128) -> Command {
-    act(Action::RequestStop { message_id: answer(id) })
+    act(Action::RequestStop {
+        message_id: answer(id),
+    })
 }
 
 fn stop_requested(id: u128) -> Event {
-    Event::StopRequested { message_id: answer(id), at: now() }
+    Event::StopRequested {
+        message_id: answer(id),
+        at: now(),
+    }
 }
 
 fn cleared() -> Event {
@@ -234,19 +358,30 @@ fn cleared() -> Event {
 }
 
 fn closed() -> Event {
-    Event::Closed { by: ClosedBy::Visitor, at: now() }
+    Event::Closed {
+        by: ClosedBy::Visitor,
+        at: now(),
+    }
 }
 
 fn claim(who: &str) -> Command {
-    act(Action::Claim { operator: operator(who) })
+    act(Action::Claim {
+        operator: operator(who),
+    })
 }
 
 fn claimed(who: &str) -> Event {
-    Event::Claimed { operator: operator(who), at: now() }
+    Event::Claimed {
+        operator: operator(who),
+        at: now(),
+    }
 }
 
 fn operator(who: &str) -> Operator {
-    Operator { id: who.to_owned(), name: who.to_owned() }
+    Operator {
+        id: who.to_owned(),
+        name: who.to_owned(),
+    }
 }
 
 fn message(id: u128) -> MessageId {

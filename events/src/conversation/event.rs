@@ -66,7 +66,10 @@ pub enum ConversationEvent {
 
     /// The visitor does not want the rest of the answer `message_id`.
     #[serde(rename = "diagent.message.stop_requested")]
-    StopRequested { message_id: MessageId, at: Timestamp },
+    StopRequested {
+        message_id: MessageId,
+        at: Timestamp,
+    },
 
     /// The visitor's verdict on one answer; none takes it back.
     #[serde(rename = "diagent.message.rated")]
@@ -80,7 +83,12 @@ pub enum ConversationEvent {
 
     /// A person of the site's team wrote.
     #[serde(rename = "diagent.message.replied")]
-    MessageReplied { message_id: MessageId, content: Personal<String>, operator: Operator, at: Timestamp },
+    MessageReplied {
+        message_id: MessageId,
+        content: Personal<String>,
+        operator: Operator,
+        at: Timestamp,
+    },
 
     /// Everything before is hidden from the visitor and from the model; the log keeps it. Ends an open turn.
     #[serde(rename = "diagent.conversation.cleared")]
@@ -131,7 +139,9 @@ pub struct Citation {
 }
 
 /// How an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
     /// It was said to its end.
@@ -143,14 +153,18 @@ pub enum FinishReason {
 }
 
 /// What a model counted, in tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
 pub struct TokenUsage {
     pub prompt_tokens: u64,
     pub completion_tokens: u64,
 }
 
 /// A verdict on an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Rating {
     Up,
@@ -158,7 +172,9 @@ pub enum Rating {
 }
 
 /// A verdict on a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Satisfaction {
     Good,
@@ -175,7 +191,9 @@ pub struct Operator {
 }
 
 /// Who ended a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosedBy {
     Visitor,

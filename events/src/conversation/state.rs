@@ -96,12 +96,16 @@ impl Conversation {
 
     /// The post that the client gave this name.
     pub fn post_named(&self, client_message_id: &str) -> Option<&Post> {
-        self.posts.iter().find(|post| post.client_message_id.as_deref() == Some(client_message_id))
+        self.posts
+            .iter()
+            .find(|post| post.client_message_id.as_deref() == Some(client_message_id))
     }
 
     /// The post that opened the turn `answer_id`.
     pub fn post_of_turn(&self, answer_id: MessageId) -> Option<&Post> {
-        self.posts.iter().find(|post| post.answer_id == Some(answer_id))
+        self.posts
+            .iter()
+            .find(|post| post.answer_id == Some(answer_id))
     }
 
     /// Whether there is an answer or a reply with this id.
@@ -142,8 +146,20 @@ impl Conversation {
     pub(super) fn on(&mut self, event: ConversationEvent) {
         use ConversationEvent as E;
         match event {
-            E::MessagePosted { message_id, answer_id, client_message_id, content, page_url, page_context, at } => {
-                self.posts.push_back(Post { message_id, answer_id, client_message_id });
+            E::MessagePosted {
+                message_id,
+                answer_id,
+                client_message_id,
+                content,
+                page_url,
+                page_context,
+                at,
+            } => {
+                self.posts.push_back(Post {
+                    message_id,
+                    answer_id,
+                    client_message_id,
+                });
                 keep_last(&mut self.posts, REMEMBERED_MESSAGES);
                 self.open_turn = answer_id.map(|answer_id| OpenTurn {
                     message_id,
@@ -156,7 +172,15 @@ impl Conversation {
                 });
                 self.said(Message::plain(message_id, Role::Visitor, content, at));
             }
-            E::MessageAnswered { message_id, content, citations, low_confidence, finish_reason, at, .. } => {
+            E::MessageAnswered {
+                message_id,
+                content,
+                citations,
+                low_confidence,
+                finish_reason,
+                at,
+                ..
+            } => {
                 self.open_turn = None;
                 self.answered(Message {
                     citations,
@@ -165,13 +189,26 @@ impl Conversation {
                     ..Message::plain(message_id, Role::Assistant, content, at)
                 });
             }
-            E::MessageReplied { message_id, content, operator, at } => {
+            E::MessageReplied {
+                message_id,
+                content,
+                operator,
+                at,
+            } => {
                 let message = Message::plain(message_id, Role::Operator, content, at);
-                self.answered(Message { author: Some(operator.name), ..message });
+                self.answered(Message {
+                    author: Some(operator.name),
+                    ..message
+                });
             }
             E::MessageFailed { .. } => self.open_turn = None,
-            E::StopRequested { .. } => self.open_turn.iter_mut().for_each(|turn| turn.stop_requested = true),
-            E::MessageRated { message_id, rating, .. } => {
+            E::StopRequested { .. } => self
+                .open_turn
+                .iter_mut()
+                .for_each(|turn| turn.stop_requested = true),
+            E::MessageRated {
+                message_id, rating, ..
+            } => {
                 self.recent
                     .iter_mut()
                     .filter(|message| message.id == message_id)
@@ -212,7 +249,12 @@ impl Conversation {
 }
 
 impl Message {
-    const fn plain(id: MessageId, role: Role, content: Personal<String>, created_at: Timestamp) -> Self {
+    const fn plain(
+        id: MessageId,
+        role: Role,
+        content: Personal<String>,
+        created_at: Timestamp,
+    ) -> Self {
         Self {
             id,
             role,
@@ -235,8 +277,12 @@ pub fn visible_messages(events: impl IntoIterator<Item = ConversationEvent>) -> 
     for event in events {
         match &event {
             ConversationEvent::Cleared { .. } => all.clear(),
-            ConversationEvent::MessageRated { message_id, rating, .. } => {
-                all.iter_mut().filter(|message| message.id == *message_id).for_each(|message| message.rating = *rating);
+            ConversationEvent::MessageRated {
+                message_id, rating, ..
+            } => {
+                all.iter_mut()
+                    .filter(|message| message.id == *message_id)
+                    .for_each(|message| message.rating = *rating);
             }
             _ => {}
         }

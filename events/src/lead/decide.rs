@@ -51,9 +51,32 @@ impl Aggregate for Lead {
     type Error = Refusal;
     type Services = ();
 
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
-        let Command::Capture { conversation_id, email, name, phone, fields, at } = command;
-        sink.write(LeadEvent::Captured { conversation_id, email, name, phone, fields, at }, self).await;
+    async fn handle(
+        &mut self,
+        command: Command,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
+        let Command::Capture {
+            conversation_id,
+            email,
+            name,
+            phone,
+            fields,
+            at,
+        } = command;
+        sink.write(
+            LeadEvent::Captured {
+                conversation_id,
+                email,
+                name,
+                phone,
+                fields,
+                at,
+            },
+            self,
+        )
+        .await;
         Ok(())
     }
 

@@ -33,7 +33,11 @@ pub struct StartedConversation {
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Be known. Nothing when the visitor came before.
-    Arrive { locale: Option<String>, page_url: Option<Personal<String>>, at: Timestamp },
+    Arrive {
+        locale: Option<String>,
+        page_url: Option<Personal<String>>,
+        at: Timestamp,
+    },
     /// Begin a conversation after `latest`, the newest one that the caller saw. When another init began one meanwhile,
     /// nothing happens: two racing inits meet in the same conversation.
     StartConversation {
@@ -44,7 +48,11 @@ pub enum Command {
         at: Timestamp,
     },
     /// Be forgotten; `removed` is what will be purged.
-    Erase { receipt_id: ReceiptId, removed: Vec<SequenceRange>, at: Timestamp },
+    Erase {
+        receipt_id: ReceiptId,
+        removed: Vec<SequenceRange>,
+        at: Timestamp,
+    },
 }
 
 /// A visitor's commands are never refused: a repeat yields no events.
@@ -70,16 +78,46 @@ impl Visitor {
     fn decide(&self, command: Command) -> Vec<VisitorEvent> {
         match command {
             Command::Arrive { .. } if self.arrived => vec![],
-            Command::Arrive { locale, page_url, at } => vec![VisitorEvent::Arrived { locale, page_url, at }],
+            Command::Arrive {
+                locale,
+                page_url,
+                at,
+            } => vec![VisitorEvent::Arrived {
+                locale,
+                page_url,
+                at,
+            }],
             Command::StartConversation { latest, .. }
-                if self.latest_conversation().map(|started| started.conversation_id) != latest =>
+                if self
+                    .latest_conversation()
+                    .map(|started| started.conversation_id)
+                    != latest =>
             {
                 vec![]
             }
-            Command::StartConversation { conversation_id, locale, page_url, at, .. } => {
-                vec![VisitorEvent::ConversationStarted { conversation_id, locale, page_url, at }]
+            Command::StartConversation {
+                conversation_id,
+                locale,
+                page_url,
+                at,
+                ..
+            } => {
+                vec![VisitorEvent::ConversationStarted {
+                    conversation_id,
+                    locale,
+                    page_url,
+                    at,
+                }]
             }
-            Command::Erase { receipt_id, removed, at } => vec![VisitorEvent::Erased { receipt_id, removed, at }],
+            Command::Erase {
+                receipt_id,
+                removed,
+                at,
+            } => vec![VisitorEvent::Erased {
+                receipt_id,
+                removed,
+                at,
+            }],
         }
     }
 }
@@ -91,7 +129,12 @@ impl Aggregate for Visitor {
     type Error = Refusal;
     type Services = ();
 
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
+    async fn handle(
+        &mut self,
+        command: Command,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
         for event in self.decide(command) {
             sink.write(event, self).await;
         }
@@ -101,9 +144,19 @@ impl Aggregate for Visitor {
     fn apply(&mut self, event: VisitorEvent) {
         match event {
             VisitorEvent::Arrived { .. } => self.arrived = true,
-            VisitorEvent::ConversationStarted { conversation_id, at, .. } => {
-                self.conversations.push(StartedConversation { conversation_id, started_at: at });
-                let surplus = self.conversations.len().saturating_sub(REMEMBERED_CONVERSATIONS);
+            VisitorEvent::ConversationStarted {
+                conversation_id,
+                at,
+                ..
+            } => {
+                self.conversations.push(StartedConversation {
+                    conversation_id,
+                    started_at: at,
+                });
+                let surplus = self
+                    .conversations
+                    .len()
+                    .saturating_sub(REMEMBERED_CONVERSATIONS);
                 self.conversations.drain(..surplus);
             }
             VisitorEvent::Erased { .. } => *self = Self::default(),
@@ -128,45 +181,84 @@ mod tests {
 
     #[test]
     fn of_two_racing_inits_one_starts_the_conversation() {
-        given([arrived()]).when(start(FIRST, None)).then_expect_events(vec![started(FIRST)]);
-        given([arrived(), started(FIRST)]).when(start(SECOND, None)).then_expect_events(vec![]);
+        given([arrived()])
+            .when(start(FIRST, None))
+            .then_expect_events(vec![started(FIRST)]);
+        given([arrived(), started(FIRST)])
+            .when(start(SECOND, None))
+            .then_expect_events(vec![]);
     }
 
     #[test]
     fn a_new_conversation_follows_the_one_that_was_seen() {
-        given([arrived(), started(FIRST)]).when(start(SECOND, Some(FIRST))).then_expect_events(vec![started(SECOND)]);
+        given([arrived(), started(FIRST)])
+            .when(start(SECOND, Some(FIRST)))
+            .then_expect_events(vec![started(SECOND)]);
     }
 
     #[test]
     fn an_erased_visitor_is_a_stranger() {
-        let erased = VisitorEvent::Erased { receipt_id: ReceiptId::from_bits(9), removed: vec![], at: now() };
-        given([arrived(), started(FIRST), erased]).when(arrive()).then_expect_events(vec![arrived()]);
+        let erased = VisitorEvent::Erased {
+            receipt_id: ReceiptId::from_bits(9),
+            removed: vec![],
+            at: now(),
+        };
+        given([arrived(), started(FIRST), erased])
+            .when(arrive())
+            .then_expect_events(vec![arrived()]);
     }
 
     #[test]
     fn neighbouring_sequences_are_one_range() {
         let ranges = SequenceRange::from_sequences([3, 4, 5, 9]);
-        assert_eq!(ranges, [SequenceRange { first: 3, last: 5 }, SequenceRange { first: 9, last: 9 }]);
+        assert_eq!(
+            ranges,
+            [
+                SequenceRange { first: 3, last: 5 },
+                SequenceRange { first: 9, last: 9 }
+            ]
+        );
     }
 
-    fn given(events: impl Into<Vec<VisitorEvent>>) -> cqrs_es::test::AggregateTestExecutor<Visitor> {
+    fn given(
+        events: impl Into<Vec<VisitorEvent>>,
+    ) -> cqrs_es::test::AggregateTestExecutor<Visitor> {
         TestFramework::with(()).given(events.into())
     }
 
     fn arrive() -> Command {
-        Command::Arrive { locale: None, page_url: None, at: now() }
+        Command::Arrive {
+            locale: None,
+            page_url: None,
+            at: now(),
+        }
     }
 
     fn arrived() -> VisitorEvent {
-        VisitorEvent::Arrived { locale: None, page_url: None, at: now() }
+        VisitorEvent::Arrived {
+            locale: None,
+            page_url: None,
+            at: now(),
+        }
     }
 
     fn start(conversation_id: ConversationId, latest: Option<ConversationId>) -> Command {
-        Command::StartConversation { conversation_id, latest, locale: None, page_url: None, at: now() }
+        Command::StartConversation {
+            conversation_id,
+            latest,
+            locale: None,
+            page_url: None,
+            at: now(),
+        }
     }
 
     fn started(conversation_id: ConversationId) -> VisitorEvent {
-        VisitorEvent::ConversationStarted { conversation_id, locale: None, page_url: None, at: now() }
+        VisitorEvent::ConversationStarted {
+            conversation_id,
+            locale: None,
+            page_url: None,
+            at: now(),
+        }
     }
 
     fn now() -> Timestamp {

@@ -62,7 +62,10 @@ impl SequenceRange {
         for sequence in sequences {
             match ranges.last_mut() {
                 Some(range) if range.last.checked_add(1) == Some(sequence) => range.last = sequence,
-                _ => ranges.push(Self { first: sequence, last: sequence }),
+                _ => ranges.push(Self {
+                    first: sequence,
+                    last: sequence,
+                }),
             }
         }
         ranges

@@ -16,7 +16,10 @@ pub struct Workspace {
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Define it; the same definition again changes nothing.
-    Define { definition: WorkspaceDefinition, at: Timestamp },
+    Define {
+        definition: WorkspaceDefinition,
+        at: Timestamp,
+    },
 }
 
 /// Definitions are checked before they get here.
@@ -37,10 +40,16 @@ impl Aggregate for Workspace {
     type Error = Refusal;
     type Services = ();
 
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
+    async fn handle(
+        &mut self,
+        command: Command,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
         let Command::Define { definition, at } = command;
         if self.definition.as_ref() != Some(&definition) {
-            sink.write(WorkspaceEvent::Defined { definition, at }, self).await;
+            sink.write(WorkspaceEvent::Defined { definition, at }, self)
+                .await;
         }
         Ok(())
     }
@@ -58,10 +67,16 @@ mod tests {
 
     #[test]
     fn the_same_definition_again_changes_nothing() {
-        let definition = WorkspaceDefinition { name: "Acme".to_owned(), monthly_conversations: 10 };
+        let definition = WorkspaceDefinition {
+            name: "Acme".to_owned(),
+            monthly_conversations: 10,
+        };
         let at = Timestamp::from_unix_millis(0);
         TestFramework::<Workspace>::with(())
-            .given(vec![WorkspaceEvent::Defined { definition: definition.clone(), at }])
+            .given(vec![WorkspaceEvent::Defined {
+                definition: definition.clone(),
+                at,
+            }])
             .when(Command::Define { definition, at })
             .then_expect_events(vec![]);
     }

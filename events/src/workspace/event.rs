@@ -13,7 +13,10 @@ use crate::Timestamp;
 pub enum WorkspaceEvent {
     /// The workspace is from now on as `definition` says.
     #[serde(rename = "diagent.workspace.defined")]
-    Defined { definition: WorkspaceDefinition, at: Timestamp },
+    Defined {
+        definition: WorkspaceDefinition,
+        at: Timestamp,
+    },
 }
 
 /// All that is said of a workspace.

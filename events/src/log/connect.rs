@@ -1,0 +1,165 @@
+//! The connection to NATS: made once, kept by itself, and known to be up or down.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{Client, ConnectOptions, Event, jetstream};
+use backon::{ExponentialBuilder, Retryable};
+use tokio::sync::watch;
+
+use super::{Log, LogError, Shared, group_commit::GroupCommit, store::Caches, streams};
+use crate::Clock;
+
+/// How long a request waits for a connection that was lost, before it is answered with an error.
+const RECONNECT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a starting process waits for a server that starts beside it.
+const STARTUP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the log is, and what it is when it has to be created.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// `nats://user:password@host:port`, several separated by commas.
+    pub nats_url: String,
+    /// Streams that share the visitors; fixed when the log is created.
+    pub partitions: u16,
+    /// Copies of each stream: 1, or 3 on a cluster.
+    pub replicas: usize,
+    /// Names the connection in the server's own views.
+    pub role: &'static str,
+}
+
+/// Why a process has no log.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("NATS cannot be reached; is NATS_URL right, and is the server up?")]
+    Unreachable(#[source] async_nats::ConnectError),
+    #[error("the stream {stream} cannot be created or read")]
+    Stream {
+        stream: String,
+        #[source]
+        source: async_nats::Error,
+    },
+    #[error("the stream {stream} stands with {field} {found}, and {expected} was expected")]
+    Differs {
+        stream: String,
+        field: &'static str,
+        expected: String,
+        found: String,
+    },
+    #[error("the stream CONTROL is not of a Diagent log: its metadata lacks {0}")]
+    Foreign(&'static str),
+}
+
+pub(super) struct Connection {
+    pub(super) client: Client,
+    pub(super) jetstream: jetstream::Context,
+    connected: watch::Receiver<bool>,
+}
+
+impl Connection {
+    async fn open(config: &LogConfig) -> Result<Self, ConnectError> {
+        let (client, connected) = (|| connect(config))
+            .retry(
+                ExponentialBuilder::default()
+                    .with_min_delay(Duration::from_millis(50))
+                    .with_max_delay(Duration::from_secs(1))
+                    .with_max_times(usize::MAX)
+                    .with_total_delay(Some(STARTUP_PATIENCE)),
+            )
+            .notify(|error, _| tracing::warn!(%error, "NATS cannot be reached yet"))
+            .await
+            .map_err(ConnectError::Unreachable)?;
+        let jetstream = jetstream::new(client.clone());
+        Ok(Self {
+            client,
+            jetstream,
+            connected,
+        })
+    }
+
+    /// Returns when there is a connection.
+    ///
+    /// # Errors
+    /// [`LogError::Unreachable`] when there is none for two seconds.
+    pub(super) async fn up(&self) -> Result<(), LogError> {
+        if *self.connected.borrow() {
+            return Ok(());
+        }
+        let mut connected = self.connected.clone();
+        match tokio::time::timeout(RECONNECT_PATIENCE, connected.wait_for(|up| *up)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(LogError::Unreachable),
+        }
+    }
+}
+
+async fn connect(
+    config: &LogConfig,
+) -> Result<(Client, watch::Receiver<bool>), async_nats::ConnectError> {
+    let (up, connected) = watch::channel(true);
+    let up = Arc::new(up);
+    let servers: Vec<&str> = config.nats_url.split(',').map(str::trim).collect();
+    let client = ConnectOptions::new()
+        .name(format!("diagent {}", config.role))
+        .connection_timeout(Duration::from_secs(2))
+        .ping_interval(Duration::from_secs(5))
+        .reconnect_delay_callback(|attempts| Duration::from_millis(50 * attempts.min(10) as u64))
+        .event_callback(move |event| {
+            let up = Arc::clone(&up);
+            async move {
+                match event {
+                    Event::Connected => {
+                        up.send_replace(true);
+                        tracing::info!("connected to NATS");
+                    }
+                    Event::Disconnected => {
+                        up.send_replace(false);
+                        tracing::warn!("disconnected from NATS");
+                    }
+                    event => tracing::warn!(%event, "NATS connection"),
+                }
+            }
+        })
+        .connect(servers)
+        .await?;
+    Ok((client, connected))
+}
+
+impl Log {
+    /// Connects, creates what is missing and checks what stands. Waits up to half a minute for a server that is starting.
+    ///
+    /// # Errors
+    /// NATS is away, or another log (or a log of another shape) stands there.
+    pub async fn connect(config: &LogConfig, clock: Clock) -> Result<Self, ConnectError> {
+        let connection = Connection::open(config).await?;
+        let identity = streams::establish(&connection.jetstream, config).await?;
+        Ok(Self {
+            shared: Arc::new_cyclic(|shared| Shared {
+                group_commit: GroupCommit::start(shared, identity.partitions),
+                connection,
+                identity,
+                clock,
+                caches: Caches::default(),
+            }),
+        })
+    }
+
+    /// Whether the log answers; for readiness.
+    ///
+    /// # Errors
+    /// It does not within a second.
+    pub async fn ping(&self) -> Result<(), LogError> {
+        match tokio::time::timeout(Duration::from_secs(1), self.jetstream().query_account()).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(source)) => Err(LogError::Request {
+                attempted: "ask for the account",
+                source: source.into(),
+            }),
+            Err(_) => Err(LogError::Unreachable),
+        }
+    }
+
+    pub(super) async fn up(&self) -> Result<(), LogError> {
+        self.shared.connection.up().await
+    }
+}

@@ -1,0 +1,123 @@
+//! Reading a subject by direct-get batches: answered by any replica, without a consumer.
+
+use std::time::Duration;
+
+use async_nats::jetstream::message::StreamMessage;
+use futures::StreamExt as _;
+use serde::Serialize;
+
+use super::{Log, LogError};
+
+const BATCH: usize = 1_000;
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+const NO_MESSAGES: u16 = 404;
+const END_OF_BATCH: u16 = 204;
+
+#[derive(Serialize)]
+struct Ask<'a> {
+    seq: u64,
+    next_by_subj: &'a str,
+    batch: usize,
+}
+
+/// The messages on `subject` of `stream` from the sequence `first`, oldest first. `subject` may hold wildcards.
+pub(super) async fn from(
+    log: &Log,
+    stream: &str,
+    subject: &str,
+    first: u64,
+) -> Result<Vec<StreamMessage>, LogError> {
+    let mut messages = Vec::new();
+    let mut first = first;
+    loop {
+        let pending = ask(
+            log,
+            stream,
+            &Ask {
+                seq: first.max(1),
+                next_by_subj: subject,
+                batch: BATCH,
+            },
+            &mut messages,
+        )
+        .await?;
+        match messages.last() {
+            Some(last) if pending > 0 => first = last.sequence + 1,
+            _ => return Ok(messages),
+        }
+    }
+}
+
+/// The last message on `subject` of `stream`.
+pub(super) async fn last(
+    log: &Log,
+    stream: &str,
+    subject: &str,
+) -> Result<Option<StreamMessage>, LogError> {
+    log.up().await?;
+    let answer = tokio::time::timeout(
+        ANSWER_TIMEOUT,
+        log.client().request(
+            format!("$JS.API.DIRECT.GET.{stream}.{subject}"),
+            bytes::Bytes::new(),
+        ),
+    )
+    .await
+    .map_err(|_| LogError::Unacknowledged)?
+    .map_err(LogError::request("read a subject's last message"))?;
+    match answer.status {
+        Some(status) if status.as_u16() == NO_MESSAGES => Ok(None),
+        _ => StreamMessage::try_from(answer)
+            .map(Some)
+            .map_err(LogError::request("read a subject's last message")),
+    }
+}
+
+/// Asks once; answers how many messages are left.
+async fn ask(
+    log: &Log,
+    stream: &str,
+    ask: &Ask<'_>,
+    into: &mut Vec<StreamMessage>,
+) -> Result<u64, LogError> {
+    let failed = "read a subject";
+    log.up().await?;
+    let inbox = log.client().new_inbox();
+    let mut answers = log
+        .client()
+        .subscribe(inbox.clone())
+        .await
+        .map_err(LogError::request(failed))?;
+    let body = serde_json::to_vec(ask)?;
+    log.client()
+        .publish_with_reply(format!("$JS.API.DIRECT.GET.{stream}"), inbox, body.into())
+        .await
+        .map_err(LogError::request(failed))?;
+    loop {
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next()).await;
+        let answer = answer
+            .map_err(|_| LogError::Unacknowledged)?
+            .ok_or(LogError::Unreachable)?;
+        match answer.status.map(|status| status.as_u16()) {
+            Some(NO_MESSAGES) => return Ok(0),
+            Some(END_OF_BATCH) => {
+                let pending = answer
+                    .headers
+                    .as_ref()
+                    .and_then(|headers| headers.get("Nats-Num-Pending"));
+                return Ok(pending
+                    .and_then(|pending| pending.as_str().parse().ok())
+                    .unwrap_or_default());
+            }
+            Some(status) if status >= 400 => {
+                let description = answer.description.unwrap_or_default();
+                return Err(LogError::Refused {
+                    code: u64::from(status),
+                    description,
+                });
+            }
+            _ => into.push(StreamMessage::try_from(answer).map_err(LogError::request(failed))?),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Frames of an answer, on the bus while it is written and in TOKENS for ten minutes.
+
+use async_nats::jetstream::message::StreamMessage;
+
+use super::{
+    Log, LogError, direct_get,
+    publish::{Acknowledgement, RequestProblem},
+    streams::TOKENS,
+};
+use crate::{
+    ConversationId, MessageId,
+    tokens::{self, Frame, FrameBody, FrameKind},
+};
+
+/// Frames sent without waiting: a flood that nobody acknowledges is delivered, but not all of it is kept.
+const UNACKNOWLEDGED: u32 = 32;
+
+/// Writes the frames of one attempt at one answer.
+#[derive(Debug)]
+pub struct FrameWriter {
+    log: Log,
+    subject: String,
+    attempt: u32,
+    next: u32,
+}
+
+impl FrameWriter {
+    /// Begins the frames of `attempt` (1 is the first). A later attempt continues where the frames in TOKENS end, and says
+    /// so with a `restart`.
+    ///
+    /// # Errors
+    /// The log cannot be read or written.
+    pub async fn begin(
+        log: &Log,
+        conversation_id: ConversationId,
+        answer_id: MessageId,
+        attempt: u32,
+    ) -> Result<Self, LogError> {
+        let mut writer = Self {
+            log: log.clone(),
+            subject: tokens::subject(conversation_id, answer_id),
+            attempt,
+            next: 0,
+        };
+        if attempt > 1 {
+            let written = log.frames_after(conversation_id, answer_id, 0).await?;
+            if let Some(last) = written.iter().map(|frame| frame.index).max() {
+                writer.next = last + 1;
+                writer.send(FrameBody::Restart { attempt }).await?;
+            }
+        }
+        Ok(writer)
+    }
+
+    /// Sends the next frame; waits for the server with every thirty-second and with the last.
+    ///
+    /// # Errors
+    /// The log cannot be written.
+    pub async fn send(&mut self, body: FrameBody) -> Result<(), LogError> {
+        let kind = body.kind();
+        let frame = Frame {
+            attempt: self.attempt,
+            index: self.next,
+            kind,
+            payload: body.to_json(),
+        };
+        let (headers, payload) = (frame.headers(), frame.payload);
+        if kind.is_last() || self.next % UNACKNOWLEDGED == UNACKNOWLEDGED - 1 {
+            self.log.up().await?;
+            match self.log.request(&self.subject, headers, payload).await {
+                Ok(Acknowledgement::Stored { .. }) => {}
+                Ok(Acknowledgement::Refused { error }) => return Err(error.into()),
+                Err(RequestProblem::Away(error)) => return Err(error),
+                Err(RequestProblem::Unclear) => return Err(LogError::Unacknowledged),
+            }
+        } else {
+            let sent = self
+                .log
+                .client()
+                .publish_with_headers(self.subject.clone(), headers, payload)
+                .await;
+            sent.map_err(LogError::request("send a frame"))?;
+        }
+        self.next += 1;
+        Ok(())
+    }
+}
+
+impl Log {
+    /// The frames of an answer from the index `next` on, and every restart, in the order they were written. None when they
+    /// have expired, or none was written yet.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn frames_after(
+        &self,
+        conversation_id: ConversationId,
+        answer_id: MessageId,
+        next: u32,
+    ) -> Result<Vec<Frame>, LogError> {
+        let stored = direct_get::from(
+            self,
+            TOKENS,
+            &tokens::subject(conversation_id, answer_id),
+            1,
+        )
+        .await?;
+        let frames = stored.into_iter().filter_map(
+            |StreamMessage {
+                 headers, payload, ..
+             }| Frame::from_message(Some(&headers), payload),
+        );
+        Ok(frames
+            .filter(|frame| frame.index >= next || frame.kind == FrameKind::Restart)
+            .collect())
+    }
+}
