@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn it_is_stored_but_never_printed() {
-        let email = Personal::from("alex@example.com");
+        let email: Personal<String> = Personal::from("alex@example.com");
         assert_eq!(format!("{email:?}"), "<personal>");
         assert_eq!(
             serde_json::to_string(&email).expect("JSON"),
