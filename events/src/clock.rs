@@ -15,19 +15,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use ulid::Ulid;
 
 /// A moment in UTC, to the millisecond, written as RFC 3339.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-    utoipa::ToSchema,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, format = DateTime, example = "2026-05-07T13:00:00Z")]
 pub struct Timestamp(
@@ -72,9 +60,7 @@ impl Timestamp {
 
 impl From<OffsetDateTime> for Timestamp {
     fn from(moment: OffsetDateTime) -> Self {
-        Self::from_unix_millis(
-            i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or_default(),
-        )
+        Self::from_unix_millis(i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or_default())
     }
 }
 
@@ -99,10 +85,7 @@ pub struct Clock {
 
 impl Clock {
     /// The present, to the millisecond.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place where time comes from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where time comes from")]
     pub fn now(&self) -> Timestamp {
         let shift = time::Duration::milliseconds(self.shift_ms.load(Ordering::Relaxed));
         Timestamp::from(OffsetDateTime::now_utc() + shift)
@@ -110,18 +93,13 @@ impl Clock {
 
     /// Moves this clock and all its clones, for tests of what happens later.
     pub fn advance(&self, by: Duration) {
-        self.shift_ms.fetch_add(
-            i64::try_from(by.as_millis()).unwrap_or(i64::MAX),
-            Ordering::Relaxed,
-        );
+        self.shift_ms
+            .fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 }
 
 /// A new ULID: 48 bits of time, 80 bits of operating-system-seeded randomness.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place where ids come from"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place where ids come from")]
 pub(crate) fn new_ulid() -> Ulid {
     Ulid::generate()
 }

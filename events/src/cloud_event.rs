@@ -30,10 +30,7 @@ impl Meta {
     pub(crate) fn to_map(&self) -> HashMap<String, String> {
         let pairs = [
             ("workspaceid", self.workspace_id.map(|id| id.to_string())),
-            (
-                "conversationid",
-                self.conversation_id.map(|id| id.to_string()),
-            ),
+            ("conversationid", self.conversation_id.map(|id| id.to_string())),
             ("correlationid", self.correlation_id.clone()),
             ("causationid", self.causation_id.map(|id| id.to_string())),
             ("traceparent", self.traceparent.clone()),
@@ -99,9 +96,7 @@ impl Attributes {
                 .unwrap_or_default(),
         };
         let conversation_id = match *subject {
-            Subject::Conversation {
-                conversation_id, ..
-            } => Some(conversation_id),
+            Subject::Conversation { conversation_id, .. } => Some(conversation_id),
             _ => meta.conversation_id,
         };
         Self {
@@ -130,6 +125,9 @@ impl Attributes {
 }
 
 /// The JSON of one event. The event's own enum writes `type` and `data`.
+///
+/// # Errors
+/// The event cannot be written as JSON.
 pub fn encode(attributes: &Attributes, event: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     #[derive(Serialize)]
     struct CloudEvent<'a, E> {

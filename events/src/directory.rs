@@ -45,10 +45,7 @@ impl Directory {
     ///
     /// # Errors
     /// The log cannot be read.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the follower ends with its handle"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the follower ends with its handle")]
     pub async fn follow(log: &Log) -> Result<Self, LogError> {
         let shared = Arc::new(Shared {
             entries: RwLock::default(),
@@ -88,17 +85,12 @@ impl Directory {
 
     /// Every agent of a workspace, in no order.
     pub fn agents_of(&self, workspace_id: WorkspaceId) -> Vec<(AgentId, Arc<AgentDefinition>)> {
-        let entries = self
-            .shared
-            .entries
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);
         let own = entries
             .agents
             .iter()
             .filter(|(_, agent)| agent.workspace_id == workspace_id);
-        own.map(|(agent_id, agent)| (*agent_id, Arc::clone(agent)))
-            .collect()
+        own.map(|(agent_id, agent)| (*agent_id, Arc::clone(agent))).collect()
     }
 
     /// Returns when the event at `sequence` of CONTROL is known here.
@@ -111,8 +103,7 @@ impl Directory {
 
     async fn applied(&self, sequence: u64, timeout: Duration) -> Result<(), LogError> {
         let mut applied = self.shared.applied.subscribe();
-        match tokio::time::timeout(timeout, applied.wait_for(|applied| *applied >= sequence)).await
-        {
+        match tokio::time::timeout(timeout, applied.wait_for(|applied| *applied >= sequence)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(LogError::Unacknowledged),
         }
@@ -123,19 +114,11 @@ impl Shared {
     fn apply(&self, recorded: Recorded) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         match (recorded.subject, recorded.event) {
-            (
-                Subject::Agent { agent_id },
-                LogEvent::Agent(AgentEvent::Defined { definition, .. }),
-            ) => {
+            (Subject::Agent { agent_id }, LogEvent::Agent(AgentEvent::Defined { definition, .. })) => {
                 entries.agents.insert(agent_id, Arc::from(definition));
             }
-            (
-                Subject::Workspace { workspace_id },
-                LogEvent::Workspace(WorkspaceEvent::Defined { definition, .. }),
-            ) => {
-                entries
-                    .workspaces
-                    .insert(workspace_id, Arc::new(definition));
+            (Subject::Workspace { workspace_id }, LogEvent::Workspace(WorkspaceEvent::Defined { definition, .. })) => {
+                entries.workspaces.insert(workspace_id, Arc::new(definition));
             }
             _ => {}
         }
@@ -172,10 +155,7 @@ async fn follow_once(log: &Log, shared: &Shared) -> Result<(), async_nats::Error
         match Recorded::from_message(&message) {
             Ok(recorded) => shared.apply(recorded),
             // One definition of a newer binary must not hide all others.
-            Err(error) => tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a definition cannot be read"
-            ),
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "a definition cannot be read"),
         }
         shared.advance(if info.pending == 0 {
             info.stream_sequence.max(end)

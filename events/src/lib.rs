@@ -33,10 +33,7 @@ pub mod visitor;
 pub mod workspace;
 
 pub use clock::{Clock, Timestamp};
-pub use ids::{
-    AgentId, ConversationId, DocumentId, EventId, LeadId, MessageId, ReceiptId, VisitorId,
-    WorkspaceId,
-};
+pub use ids::{AgentId, ConversationId, DocumentId, EventId, LeadId, MessageId, ReceiptId, VisitorId, WorkspaceId};
 pub use log::Log;
 pub use personal::Personal;
 pub use recorded::{LogEvent, Recorded};

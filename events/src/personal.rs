@@ -54,9 +54,6 @@ mod tests {
     fn it_is_stored_but_never_printed() {
         let email: Personal<String> = Personal::from("alex@example.com");
         assert_eq!(format!("{email:?}"), "<personal>");
-        assert_eq!(
-            serde_json::to_string(&email).expect("JSON"),
-            r#""alex@example.com""#
-        );
+        assert_eq!(serde_json::to_string(&email).expect("JSON"), r#""alex@example.com""#);
     }
 }

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::{
     Category, Position, Subject, Timestamp, agent::AgentEvent, cloud_event::Attributes,
-    conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent,
-    telemetry::TelemetryEvent, upcast, visitor::VisitorEvent, workspace::WorkspaceEvent,
+    conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent, telemetry::TelemetryEvent, upcast,
+    visitor::VisitorEvent, workspace::WorkspaceEvent,
 };
 
 /// One event with all that is known of it.
@@ -56,8 +56,7 @@ impl LogEvent {
     /// # Errors
     /// The message is no event, or one of a newer binary.
     pub fn decode(category: Category, payload: &[u8]) -> Result<(Attributes, Self), DecodeError> {
-        let attributes: Attributes =
-            serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
+        let attributes: Attributes = serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
         let event = match category {
             Category::Visitor => Self::Visitor(current(payload, &attributes)?),
             Category::Conversation => Self::Conversation(current(payload, &attributes)?),

@@ -58,9 +58,7 @@ mod tests {
         assert_eq!(schemas.len(), 21);
         for ((kind, _), schema) in schemas {
             assert!(
-                schema["description"]
-                    .as_str()
-                    .is_some_and(|text| !text.is_empty()),
+                schema["description"].as_str().is_some_and(|text| !text.is_empty()),
                 "{kind} has no description"
             );
             assert_eq!(schema["type"], "object", "{kind}");

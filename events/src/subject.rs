@@ -54,9 +54,7 @@ impl FromStr for Partition {
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         match text {
             "control" => Ok(Self::Control),
-            number => canonical_number(number)
-                .map(Self::Events)
-                .ok_or(InvalidPosition),
+            number => canonical_number(number).map(Self::Events).ok_or(InvalidPosition),
         }
     }
 }
@@ -108,9 +106,7 @@ impl<'de> Deserialize<'de> for Position {
 
 /// A number as we print it: no sign, no leading zero, so that one position has one text.
 fn canonical_number<N: FromStr + fmt::Display>(text: &str) -> Option<N> {
-    text.parse()
-        .ok()
-        .filter(|number: &N| number.to_string() == text)
+    text.parse().ok().filter(|number: &N| number.to_string() == text)
 }
 
 /// What kind of fact a subject holds. A projection names the categories it reads.
@@ -213,9 +209,8 @@ impl Subject {
 
     /// The partition it lives in, in a log of `partitions`.
     pub fn partition(&self, partitions: u16) -> Partition {
-        self.visitor_id().map_or(Partition::Control, |visitor_id| {
-            Partition::of(visitor_id, partitions)
-        })
+        self.visitor_id()
+            .map_or(Partition::Control, |visitor_id| Partition::of(visitor_id, partitions))
     }
 
     /// The NATS subject, in a log of `partitions`.
@@ -224,22 +219,9 @@ impl Subject {
         match *self {
             Self::Workspace { workspace_id } => format!("ctl.{category}.{workspace_id}"),
             Self::Agent { agent_id } => format!("ctl.{category}.{agent_id}"),
-            Self::Document {
-                agent_id,
-                document_id,
-            } => format!("ctl.{category}.{agent_id}.{document_id}"),
-            Self::Visitor {
-                agent_id,
-                visitor_id,
-            }
-            | Self::Telemetry {
-                agent_id,
-                visitor_id,
-            } => {
-                format!(
-                    "evt.{}.{category}.{agent_id}.{visitor_id}",
-                    self.partition(partitions)
-                )
+            Self::Document { agent_id, document_id } => format!("ctl.{category}.{agent_id}.{document_id}"),
+            Self::Visitor { agent_id, visitor_id } | Self::Telemetry { agent_id, visitor_id } => {
+                format!("evt.{}.{category}.{agent_id}.{visitor_id}", self.partition(partitions))
             }
             Self::Conversation {
                 agent_id,
@@ -270,9 +252,7 @@ impl Subject {
             Self::Visitor { visitor_id, .. } | Self::Telemetry { visitor_id, .. } => {
                 format!("visitor/{visitor_id}")
             }
-            Self::Conversation {
-                conversation_id, ..
-            } => format!("conversation/{conversation_id}"),
+            Self::Conversation { conversation_id, .. } => format!("conversation/{conversation_id}"),
             Self::Lead { lead_id, .. } => format!("lead/{lead_id}"),
             Self::Workspace { workspace_id } => format!("workspace/{workspace_id}"),
             Self::Agent { agent_id } => format!("agent/{agent_id}"),
@@ -302,9 +282,7 @@ impl FromStr for Subject {
             ["ctl", "workspace", workspace] => Self::Workspace {
                 workspace_id: id(workspace)?,
             },
-            ["ctl", "agent", agent] => Self::Agent {
-                agent_id: id(agent)?,
-            },
+            ["ctl", "agent", agent] => Self::Agent { agent_id: id(agent)? },
             ["ctl", "document", agent, document] => Self::Document {
                 agent_id: id(agent)?,
                 document_id: id(document)?,
@@ -381,14 +359,8 @@ mod tests {
 
     #[test]
     fn the_partition_of_a_visitor_never_changes() {
-        assert_eq!(
-            Partition::of(VisitorId::from_bits(0xFF), 8),
-            Partition::Events(7)
-        );
-        assert_eq!(
-            Partition::of(VisitorId::from_bits(8), 8),
-            Partition::Events(0)
-        );
+        assert_eq!(Partition::of(VisitorId::from_bits(0xFF), 8), Partition::Events(7));
+        assert_eq!(Partition::of(VisitorId::from_bits(8), 8), Partition::Events(0));
     }
 
     #[test]

@@ -30,10 +30,7 @@ pub struct Lifted {
 /// Applies the steps that lead on from `version` of `kind`, in order.
 pub fn to_current(upcasters: &[Upcaster], kind: &str, version: u32, mut tree: Value) -> Lifted {
     let mut version = version;
-    while let Some(step) = upcasters
-        .iter()
-        .find(|step| step.kind == kind && step.from == version)
-    {
+    while let Some(step) = upcasters.iter().find(|step| step.kind == kind && step.from == version) {
         if let Some(data) = tree.get_mut("data") {
             (step.lift)(data);
         }
@@ -79,9 +76,6 @@ mod tests {
     #[test]
     fn the_newest_version_is_left_alone() {
         let lifted = to_current(STEPS, "t", 3, json!({ "data": { "name": "al" } }));
-        assert_eq!(
-            (lifted.version, lifted.tree),
-            (3, json!({ "data": { "name": "al" } }))
-        );
+        assert_eq!((lifted.version, lifted.tree), (3, json!({ "data": { "name": "al" } })));
     }
 }

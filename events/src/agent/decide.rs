@@ -36,14 +36,9 @@ impl Agent {
         self.definition.as_deref()
     }
 
-    fn decide(
-        &self,
-        Command::Define { definition, at }: Command,
-    ) -> Result<Vec<AgentEvent>, Refusal> {
+    fn decide(&self, Command::Define { definition, at }: Command) -> Result<Vec<AgentEvent>, Refusal> {
         match &self.definition {
-            Some(current) if current.workspace_id != definition.workspace_id => {
-                Err(Refusal::OtherWorkspace)
-            }
+            Some(current) if current.workspace_id != definition.workspace_id => Err(Refusal::OtherWorkspace),
             Some(current) if *current == definition => Ok(vec![]),
             _ => Ok(vec![AgentEvent::Defined { definition, at }]),
         }
@@ -57,12 +52,7 @@ impl Aggregate for Agent {
     type Error = Refusal;
     type Services = ();
 
-    async fn handle(
-        &mut self,
-        command: Command,
-        (): &(),
-        sink: &EventSink<Self>,
-    ) -> Result<(), Refusal> {
+    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
         for event in self.decide(command)? {
             sink.write(event, self).await;
         }
@@ -122,9 +112,7 @@ mod tests {
     }
 
     fn definition(workspace: u128, name: &str) -> AgentDefinition {
-        serde_json::from_value(
-            json!({ "workspace_id": WorkspaceId::from_bits(workspace), "name": name }),
-        )
-        .expect("a definition")
+        serde_json::from_value(json!({ "workspace_id": WorkspaceId::from_bits(workspace), "name": name }))
+            .expect("a definition")
     }
 }

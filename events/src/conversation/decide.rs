@@ -6,8 +6,8 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde_json::{Map, Value};
 
 use super::{
-    Citation, ClosedBy, Conversation, ConversationEvent as Event, FinishReason, Operator, Rating,
-    Satisfaction, TokenUsage,
+    Citation, ClosedBy, Conversation, ConversationEvent as Event, FinishReason, Operator, Rating, Satisfaction,
+    TokenUsage,
 };
 use crate::{MessageId, Personal, Timestamp};
 
@@ -106,6 +106,10 @@ pub enum Refusal {
 }
 
 impl Conversation {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm per action: the whole rule book on one page"
+    )]
     fn decide(&self, Command { at, action }: Command) -> Result<Vec<Event>, Refusal> {
         let one = |event| Ok(vec![event]);
         match action {
@@ -172,9 +176,7 @@ impl Conversation {
                 })
             }
             Action::RequestStop { message_id } => self.stop(message_id, at),
-            Action::RateMessage { message_id, .. } if !self.has_answer(message_id) => {
-                Err(Refusal::MessageUnknown)
-            }
+            Action::RateMessage { message_id, .. } if !self.has_answer(message_id) => Err(Refusal::MessageUnknown),
             Action::RateMessage {
                 message_id,
                 rating,
@@ -186,16 +188,10 @@ impl Conversation {
                 at,
             }),
             Action::Clear => one(Event::Cleared { at }),
-            Action::RequestHuman { .. } if self.human_requested || self.claimed_by.is_some() => {
-                Ok(vec![])
-            }
+            Action::RequestHuman { .. } if self.human_requested || self.claimed_by.is_some() => Ok(vec![]),
             Action::RequestHuman { .. } if self.closed => Err(Refusal::Closed),
             Action::RequestHuman { reason } => one(Event::HumanRequested { reason, at }),
-            Action::RateConversation { rating, comment } => one(Event::ConversationRated {
-                rating,
-                comment,
-                at,
-            }),
+            Action::RateConversation { rating, comment } => one(Event::ConversationRated { rating, comment, at }),
             Action::Close { .. } if self.closed => Ok(vec![]),
             Action::Close { by } => one(Event::Closed { by, at }),
             Action::Claim { operator } => self.claim(operator, at),
@@ -223,11 +219,9 @@ impl Conversation {
     fn accepts_message(&self, at: Timestamp) -> Result<(), Refusal> {
         match &self.open_turn {
             _ if self.closed => Err(Refusal::Closed),
-            Some(turn) if at.since(turn.posted_at) < TURN_PATIENCE => {
-                Err(Refusal::TurnInProgress {
-                    answer_id: turn.answer_id,
-                })
-            }
+            Some(turn) if at.since(turn.posted_at) < TURN_PATIENCE => Err(Refusal::TurnInProgress {
+                answer_id: turn.answer_id,
+            }),
             _ => Ok(()),
         }
     }
@@ -279,12 +273,7 @@ impl Aggregate for Conversation {
     type Error = Refusal;
     type Services = ();
 
-    async fn handle(
-        &mut self,
-        command: Command,
-        (): &(),
-        sink: &EventSink<Self>,
-    ) -> Result<(), Refusal> {
+    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
         for event in self.decide(command)? {
             sink.write(event, self).await;
         }

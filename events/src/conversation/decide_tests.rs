@@ -45,16 +45,12 @@ fn an_abandoned_turn_does_not_block_for_ever() {
         page_context: None,
         at: late.at,
     };
-    given([posted(FIRST)])
-        .when(late)
-        .then_expect_events(vec![expected]);
+    given([posted(FIRST)]).when(late).then_expect_events(vec![expected]);
 }
 
 #[test]
 fn a_repeated_message_changes_nothing() {
-    given([posted(FIRST)])
-        .when(post(FIRST))
-        .then_expect_events(vec![]);
+    given([posted(FIRST)]).when(post(FIRST)).then_expect_events(vec![]);
     given([posted(FIRST), answered(FIRST)])
         .when(post(FIRST))
         .then_expect_events(vec![]);
@@ -120,9 +116,7 @@ fn only_answers_are_rated() {
 
 #[test]
 fn nothing_is_posted_to_a_closed_conversation() {
-    given([closed()])
-        .when(post(FIRST))
-        .then_expect_error(Refusal::Closed);
+    given([closed()]).when(post(FIRST)).then_expect_error(Refusal::Closed);
 }
 
 #[test]
@@ -153,17 +147,11 @@ fn a_message_to_a_person_opens_no_turn() {
 
 #[test]
 fn of_two_who_claim_the_first_has_it() {
-    given([])
-        .when(claim("ann"))
-        .then_expect_events(vec![claimed("ann")]);
-    given([claimed("ann")])
-        .when(claim("ann"))
-        .then_expect_events(vec![]);
+    given([]).when(claim("ann")).then_expect_events(vec![claimed("ann")]);
+    given([claimed("ann")]).when(claim("ann")).then_expect_events(vec![]);
     given([claimed("ann")])
         .when(claim("bob"))
-        .then_expect_error(Refusal::ClaimedByAnother {
-            name: "ann".to_owned(),
-        });
+        .then_expect_error(Refusal::ClaimedByAnother { name: "ann".to_owned() });
 }
 
 #[test]
@@ -175,14 +163,10 @@ fn only_who_has_the_conversation_replies() {
             operator: operator(who),
         })
     };
-    given([])
-        .when(reply("ann"))
-        .then_expect_error(Refusal::NotClaimed);
+    given([]).when(reply("ann")).then_expect_error(Refusal::NotClaimed);
     given([claimed("ann")])
         .when(reply("bob"))
-        .then_expect_error(Refusal::ClaimedByAnother {
-            name: "ann".to_owned(),
-        });
+        .then_expect_error(Refusal::ClaimedByAnother { name: "ann".to_owned() });
     given([claimed("ann")])
         .when(reply("ann"))
         .then_expect_events(vec![Event::MessageReplied {
@@ -211,9 +195,7 @@ fn releasing_and_closing_twice_is_once() {
         .when(release())
         .then_expect_events(vec![]);
     given([closed()])
-        .when(act(Action::Close {
-            by: ClosedBy::Visitor,
-        }))
+        .when(act(Action::Close { by: ClosedBy::Visitor }))
         .then_expect_events(vec![]);
 }
 
@@ -224,15 +206,9 @@ fn a_person_is_requested_once() {
         reason: None,
         at: now(),
     };
-    given([])
-        .when(request())
-        .then_expect_events(vec![requested.clone()]);
-    given([requested])
-        .when(request())
-        .then_expect_events(vec![]);
-    given([claimed("ann")])
-        .when(request())
-        .then_expect_events(vec![]);
+    given([]).when(request()).then_expect_events(vec![requested.clone()]);
+    given([requested]).when(request()).then_expect_events(vec![]);
+    given([claimed("ann")]).when(request()).then_expect_events(vec![]);
 }
 
 #[test]
@@ -244,23 +220,15 @@ fn the_state_shows_the_last_thirty_messages_since_the_clear() {
 
     let state = folded(turns(0, 3).chain([cleared()]).chain(turns(5, 6)));
     assert_eq!(
-        state
-            .recent_messages()
-            .map(|message| message.id)
-            .collect::<Vec<_>>(),
+        state.recent_messages().map(|message| message.id).collect::<Vec<_>>(),
         [message(50), answer(50)]
     );
 }
 
 #[test]
 fn paging_back_shows_more_than_the_state_keeps() {
-    let events: Vec<_> = (0..40)
-        .flat_map(|id| [posted(id * 10), answered(id * 10)])
-        .collect();
-    assert_eq!(
-        crate::conversation::visible_messages(events.clone()).len(),
-        80
-    );
+    let events: Vec<_> = (0..40).flat_map(|id| [posted(id * 10), answered(id * 10)]).collect();
+    assert_eq!(crate::conversation::visible_messages(events.clone()).len(), 80);
     assert_eq!(
         crate::conversation::visible_messages(events.into_iter().chain([cleared()])).len(),
         0
@@ -341,9 +309,7 @@ fn failed(id: u128) -> Event {
 }
 
 fn stop(id: u128) -> Command {
-    act(Action::RequestStop {
-        message_id: answer(id),
-    })
+    act(Action::RequestStop { message_id: answer(id) })
 }
 
 fn stop_requested(id: u128) -> Event {

@@ -66,10 +66,7 @@ pub enum ConversationEvent {
 
     /// The visitor does not want the rest of the answer `message_id`.
     #[serde(rename = "diagent.message.stop_requested")]
-    StopRequested {
-        message_id: MessageId,
-        at: Timestamp,
-    },
+    StopRequested { message_id: MessageId, at: Timestamp },
 
     /// The visitor's verdict on one answer; none takes it back.
     #[serde(rename = "diagent.message.rated")]
@@ -139,9 +136,7 @@ pub struct Citation {
 }
 
 /// How an answer ended.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
     /// It was said to its end.
@@ -153,18 +148,14 @@ pub enum FinishReason {
 }
 
 /// What a model counted, in tokens.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 pub struct TokenUsage {
     pub prompt_tokens: u64,
     pub completion_tokens: u64,
 }
 
 /// A verdict on an answer.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rating {
     Up,
@@ -172,9 +163,7 @@ pub enum Rating {
 }
 
 /// A verdict on a conversation.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Satisfaction {
     Good,
@@ -191,9 +180,7 @@ pub struct Operator {
 }
 
 /// Who ended a conversation.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosedBy {
     Visitor,

@@ -103,9 +103,7 @@ impl Conversation {
 
     /// The post that opened the turn `answer_id`.
     pub fn post_of_turn(&self, answer_id: MessageId) -> Option<&Post> {
-        self.posts
-            .iter()
-            .find(|post| post.answer_id == Some(answer_id))
+        self.posts.iter().find(|post| post.answer_id == Some(answer_id))
     }
 
     /// Whether there is an answer or a reply with this id.
@@ -202,13 +200,8 @@ impl Conversation {
                 });
             }
             E::MessageFailed { .. } => self.open_turn = None,
-            E::StopRequested { .. } => self
-                .open_turn
-                .iter_mut()
-                .for_each(|turn| turn.stop_requested = true),
-            E::MessageRated {
-                message_id, rating, ..
-            } => {
+            E::StopRequested { .. } => self.open_turn.iter_mut().for_each(|turn| turn.stop_requested = true),
+            E::MessageRated { message_id, rating, .. } => {
                 self.recent
                     .iter_mut()
                     .filter(|message| message.id == message_id)
@@ -249,12 +242,7 @@ impl Conversation {
 }
 
 impl Message {
-    const fn plain(
-        id: MessageId,
-        role: Role,
-        content: Personal<String>,
-        created_at: Timestamp,
-    ) -> Self {
+    const fn plain(id: MessageId, role: Role, content: Personal<String>, created_at: Timestamp) -> Self {
         Self {
             id,
             role,
@@ -277,9 +265,7 @@ pub fn visible_messages(events: impl IntoIterator<Item = ConversationEvent>) -> 
     for event in events {
         match &event {
             ConversationEvent::Cleared { .. } => all.clear(),
-            ConversationEvent::MessageRated {
-                message_id, rating, ..
-            } => {
+            ConversationEvent::MessageRated { message_id, rating, .. } => {
                 all.iter_mut()
                     .filter(|message| message.id == *message_id)
                     .for_each(|message| message.rating = *rating);

@@ -51,12 +51,7 @@ impl Aggregate for Lead {
     type Error = Refusal;
     type Services = ();
 
-    async fn handle(
-        &mut self,
-        command: Command,
-        (): &(),
-        sink: &EventSink<Self>,
-    ) -> Result<(), Refusal> {
+    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
         let Command::Capture {
             conversation_id,
             email,

@@ -93,9 +93,7 @@ impl Connection {
     }
 }
 
-async fn connect(
-    config: &LogConfig,
-) -> Result<(Client, watch::Receiver<bool>), async_nats::ConnectError> {
+async fn connect(config: &LogConfig) -> Result<(Client, watch::Receiver<bool>), async_nats::ConnectError> {
     let (up, connected) = watch::channel(true);
     let up = Arc::new(up);
     let servers: Vec<&str> = config.nats_url.split(',').map(str::trim).collect();

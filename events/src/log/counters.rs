@@ -31,15 +31,12 @@ impl Counter<'_> {
         match self {
             Self::Window { window, .. } => {
                 let window = window_seconds(*window);
-                Duration::from_secs(
-                    u64::try_from(window - now.unix_seconds().rem_euclid(window)).unwrap_or(1),
-                )
+                Duration::from_secs(u64::try_from(window - now.unix_seconds().rem_euclid(window)).unwrap_or(1))
             }
             Self::Month { .. } => {
                 let date = now.to_offset_date_time().date();
                 let days = u64::from(date.month().length(date.year()) - date.day());
-                let today =
-                    u64::try_from(now.unix_seconds().rem_euclid(86_400)).unwrap_or_default();
+                let today = u64::try_from(now.unix_seconds().rem_euclid(86_400)).unwrap_or_default();
                 Duration::from_secs((days + 1) * 86_400 - today)
             }
         }
@@ -48,11 +45,7 @@ impl Counter<'_> {
     /// Where it is counted; the window is part of it, since the age of a counter slides with each increment.
     fn subject(&self, now: Timestamp) -> String {
         match self {
-            Self::Window {
-                bucket,
-                key,
-                window,
-            } => {
+            Self::Window { bucket, key, window } => {
                 format!(
                     "lim.{bucket}.{}.{key}",
                     now.unix_seconds().div_euclid(window_seconds(*window))
@@ -60,11 +53,7 @@ impl Counter<'_> {
             }
             Self::Month { workspace_id } => {
                 let date = now.to_offset_date_time().date();
-                format!(
-                    "quota.{workspace_id}.{:04}{:02}",
-                    date.year(),
-                    u8::from(date.month())
-                )
+                format!("quota.{workspace_id}.{:04}{:02}", date.year(), u8::from(date.month()))
             }
         }
     }
@@ -137,10 +126,7 @@ mod tests {
         };
         // 2026-12-31T23:59:50Z
         let now = Timestamp::from_unix_millis(1_798_761_590_000);
-        assert_eq!(
-            counter.subject(now),
-            "quota.00000000000000000000000000.202612"
-        );
+        assert_eq!(counter.subject(now), "quota.00000000000000000000000000.202612");
         assert_eq!(counter.resets_after(now), Duration::from_secs(10));
     }
 }

@@ -22,12 +22,7 @@ struct Ask<'a> {
 }
 
 /// The messages on `subject` of `stream` from the sequence `first`, oldest first. `subject` may hold wildcards.
-pub(super) async fn from(
-    log: &Log,
-    stream: &str,
-    subject: &str,
-    first: u64,
-) -> Result<Vec<StreamMessage>, LogError> {
+pub(super) async fn from(log: &Log, stream: &str, subject: &str, first: u64) -> Result<Vec<StreamMessage>, LogError> {
     let mut messages = Vec::new();
     let mut first = first;
     loop {
@@ -50,18 +45,12 @@ pub(super) async fn from(
 }
 
 /// The last message on `subject` of `stream`.
-pub(super) async fn last(
-    log: &Log,
-    stream: &str,
-    subject: &str,
-) -> Result<Option<StreamMessage>, LogError> {
+pub(super) async fn last(log: &Log, stream: &str, subject: &str) -> Result<Option<StreamMessage>, LogError> {
     log.up().await?;
     let answer = tokio::time::timeout(
         ANSWER_TIMEOUT,
-        log.client().request(
-            format!("$JS.API.DIRECT.GET.{stream}.{subject}"),
-            bytes::Bytes::new(),
-        ),
+        log.client()
+            .request(format!("$JS.API.DIRECT.GET.{stream}.{subject}"), bytes::Bytes::new()),
     )
     .await
     .map_err(|_| LogError::Unacknowledged)?
@@ -75,12 +64,7 @@ pub(super) async fn last(
 }
 
 /// Asks once; answers how many messages are left.
-async fn ask(
-    log: &Log,
-    stream: &str,
-    ask: &Ask<'_>,
-    into: &mut Vec<StreamMessage>,
-) -> Result<u64, LogError> {
+async fn ask(log: &Log, stream: &str, ask: &Ask<'_>, into: &mut Vec<StreamMessage>) -> Result<u64, LogError> {
     let failed = "read a subject";
     log.up().await?;
     let inbox = log.client().new_inbox();

@@ -48,17 +48,10 @@ impl Log {
         self.revoke(visitor_id, &subjects).await?;
 
         let receipt_id = ReceiptId::generate();
-        let mut position = Position {
-            partition,
-            sequence: 0,
-        };
+        let mut position = Position { partition, sequence: 0 };
         for _ in 0..ROUNDS {
             let standing = self.sequences(partition, agent_id, visitor_id).await?;
-            if standing
-                .iter()
-                .all(|sequence| *sequence == position.sequence)
-                && position.sequence > 0
-            {
+            if standing.iter().all(|sequence| *sequence == position.sequence) && position.sequence > 0 {
                 break;
             }
             position = self
@@ -72,17 +65,11 @@ impl Log {
             }
         }
         self.purge_beside(&subjects).await?;
-        self.shared.caches.forget(&Subject::Visitor {
-            agent_id,
-            visitor_id,
-        });
-        subjects
-            .iter()
-            .for_each(|subject| self.shared.caches.forget(subject));
-        Ok(Erasure {
-            receipt_id,
-            position,
-        })
+        self.shared.caches.forget(&Subject::Visitor { agent_id, visitor_id });
+        for subject in &subjects {
+            self.shared.caches.forget(subject);
+        }
+        Ok(Erasure { receipt_id, position })
     }
 
     /// Appends the tombstone that names `standing` and whatever earlier tombstones named.
@@ -94,17 +81,10 @@ impl Log {
         mut standing: Vec<u64>,
         meta: &Meta,
     ) -> Result<Position, LogError> {
-        let subject = Subject::Visitor {
-            agent_id,
-            visitor_id,
-        };
+        let subject = Subject::Visitor { agent_id, visitor_id };
         for Recorded { event, .. } in self.events_of(&subject).await? {
             if let LogEvent::Visitor(VisitorEvent::Erased { removed, .. }) = event {
-                standing.extend(
-                    removed
-                        .into_iter()
-                        .flat_map(|range| range.first..=range.last),
-                );
+                standing.extend(removed.into_iter().flat_map(|range| range.first..=range.last));
             }
         }
         standing.sort_unstable();
@@ -143,11 +123,7 @@ impl Log {
             })
             .await
             .map_err(LogError::request(attempted))?;
-        let mut left = consumer
-            .info()
-            .await
-            .map_err(LogError::request(attempted))?
-            .num_pending;
+        let mut left = consumer.info().await.map_err(LogError::request(attempted))?.num_pending;
         let mut sequences = Vec::new();
         while left > 0 {
             let batch = consumer.fetch().max_messages(1_000).messages();
@@ -155,19 +131,10 @@ impl Log {
             let mut got = 0;
             while let Some(message) = batch.next().await {
                 let message = message.map_err(LogError::request(attempted))?;
-                sequences.push(
-                    message
-                        .info()
-                        .map_err(LogError::request(attempted))?
-                        .stream_sequence,
-                );
+                sequences.push(message.info().map_err(LogError::request(attempted))?.stream_sequence);
                 got += 1;
             }
-            left = if got == 0 {
-                0
-            } else {
-                left.saturating_sub(got)
-            };
+            left = if got == 0 { 0 } else { left.saturating_sub(got) };
         }
         Ok(sequences)
     }
@@ -176,18 +143,12 @@ impl Log {
     async fn purge_beside(&self, subjects: &[Subject]) -> Result<(), LogError> {
         let attempted = "purge a visitor's frames";
         for subject in subjects {
-            let Subject::Conversation {
-                conversation_id, ..
-            } = subject
-            else {
+            let Subject::Conversation { conversation_id, .. } = subject else {
                 continue;
             };
             for (stream, filter) in [
                 (TOKENS, format!("tok.{conversation_id}.>")),
-                (
-                    SNAPSHOTS,
-                    snapshots::subject_text(subject, self.partitions()),
-                ),
+                (SNAPSHOTS, snapshots::subject_text(subject, self.partitions())),
             ] {
                 // A purge of nothing is not free, and most conversations have neither.
                 if stream == SNAPSHOTS && direct_get::last(self, stream, &filter).await?.is_none() {

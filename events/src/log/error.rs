@@ -38,9 +38,7 @@ pub enum LogError {
 }
 
 impl LogError {
-    pub(super) fn request<E: Into<async_nats::Error>>(
-        attempted: &'static str,
-    ) -> impl FnOnce(E) -> Self {
+    pub(super) fn request<E: Into<async_nats::Error>>(attempted: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Request {
             attempted,
             source: source.into(),

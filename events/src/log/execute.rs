@@ -59,9 +59,7 @@ impl Log {
         let metadata = meta.to_map();
         let mut newest = false;
         for round in 1..=ROUNDS {
-            let mut context = EventStore::<A>::load_aggregate(self, &id)
-                .await
-                .map_err(flatten)?;
+            let mut context = EventStore::<A>::load_aggregate(self, &id).await.map_err(flatten)?;
             let seen = context.sequence;
             let sink = EventSink::default();
             let decided = context.aggregate.handle(command.clone(), &(), &sink).await;
@@ -103,10 +101,7 @@ impl Log {
     }
 
     /// The aggregate from memory, or else from the log.
-    pub(super) async fn remembered<A: Stored>(
-        &self,
-        subject: &Subject,
-    ) -> Result<Loaded<A>, LogError> {
+    pub(super) async fn remembered<A: Stored>(&self, subject: &Subject) -> Result<Loaded<A>, LogError> {
         match A::cache(&self.shared.caches).get(subject) {
             Some(loaded) => Ok(loaded),
             None => self.refresh(subject).await,
@@ -156,14 +151,9 @@ impl Log {
         subject: &Subject,
         envelopes: Vec<cqrs_es::EventEnvelope<A>>,
     ) -> Result<Receipt<A>, LogError> {
-        let sequence = envelopes
-            .last()
-            .map_or(0, |envelope| envelope.sequence as u64);
+        let sequence = envelopes.last().map_or(0, |envelope| envelope.sequence as u64);
         let state = self.remembered::<A>(subject).await?.state;
-        let events = envelopes
-            .into_iter()
-            .map(|envelope| envelope.payload)
-            .collect();
+        let events = envelopes.into_iter().map(|envelope| envelope.payload).collect();
         Ok(Receipt {
             position: self.position(subject, sequence),
             events,

@@ -98,18 +98,10 @@ impl Log {
         answer_id: MessageId,
         next: u32,
     ) -> Result<Vec<Frame>, LogError> {
-        let stored = direct_get::from(
-            self,
-            TOKENS,
-            &tokens::subject(conversation_id, answer_id),
-            1,
-        )
-        .await?;
-        let frames = stored.into_iter().filter_map(
-            |StreamMessage {
-                 headers, payload, ..
-             }| Frame::from_message(Some(&headers), payload),
-        );
+        let stored = direct_get::from(self, TOKENS, &tokens::subject(conversation_id, answer_id), 1).await?;
+        let frames = stored
+            .into_iter()
+            .filter_map(|StreamMessage { headers, payload, .. }| Frame::from_message(Some(&headers), payload));
         Ok(frames
             .filter(|frame| frame.index >= next || frame.kind == FrameKind::Restart)
             .collect())

@@ -86,10 +86,7 @@ impl Log {
             .await
             .map_err(|_| LogError::Unreachable)?
             .map_err(LogError::Grouped)?;
-        Ok(Position {
-            partition,
-            sequence,
-        })
+        Ok(Position { partition, sequence })
     }
 }
 
@@ -148,20 +145,15 @@ async fn commit(log: &Log, partition: Partition, batch: Vec<Append>, floor: u64)
         }
         Err(error) => {
             let error = Arc::new(error);
-            batch
-                .into_iter()
-                .for_each(|request| answer(request, Err(Arc::clone(&error))));
+            for request in batch {
+                answer(request, Err(Arc::clone(&error)));
+            }
             floor
         }
     }
 }
 
-async fn store(
-    log: &Log,
-    partition: Partition,
-    messages: &[Outgoing],
-    floor: u64,
-) -> Result<u64, LogError> {
+async fn store(log: &Log, partition: Partition, messages: &[Outgoing], floor: u64) -> Result<u64, LogError> {
     match log.store(partition, messages, None, floor).await {
         Ok(last) => Ok(last),
         Err(PublishError::Log(error)) => Err(error),

@@ -107,9 +107,7 @@ impl Log {
             let problem = match self.attempt(messages, expected).await? {
                 Attempt::Stored(sequence) => return Ok(sequence),
                 Attempt::Conflict if messages.len() == 1 || unclear => {
-                    let found = self
-                        .find(partition, messages, expected.unwrap_or(floor))
-                        .await?;
+                    let found = self.find(partition, messages, expected.unwrap_or(floor)).await?;
                     return found.ok_or(PublishError::Conflict);
                 }
                 Attempt::Conflict => return Err(PublishError::Conflict),
@@ -125,21 +123,14 @@ impl Log {
             tokio::time::sleep(RETRY_PAUSE).await;
             if unclear {
                 self.up().await?;
-                if let Some(sequence) = self
-                    .find(partition, messages, expected.unwrap_or(floor))
-                    .await?
-                {
+                if let Some(sequence) = self.find(partition, messages, expected.unwrap_or(floor)).await? {
                     return Ok(sequence);
                 }
             }
         }
     }
 
-    async fn attempt(
-        &self,
-        messages: &[Outgoing],
-        expected: Option<u64>,
-    ) -> Result<Attempt, LogError> {
+    async fn attempt(&self, messages: &[Outgoing], expected: Option<u64>) -> Result<Attempt, LogError> {
         let Some((last, others)) = messages.split_last() else {
             return Ok(Attempt::Stored(0));
         };
@@ -178,22 +169,17 @@ impl Log {
         if batch.is_some() {
             headers.insert(BATCH_COMMIT, "1");
         }
-        Ok(
-            match self
-                .request(&last.subject, headers, last.payload.clone())
-                .await
-            {
-                Ok(Acknowledgement::Stored { seq, .. }) => Attempt::Stored(seq),
-                Ok(Acknowledgement::Refused { error }) => match error.err_code {
-                    WRONG_LAST_SEQUENCE => Attempt::Conflict,
-                    WRITE_IN_FLIGHT | TRY_AGAIN => Attempt::NotNow(error.into()),
-                    _ if error.code == 503 => Attempt::NotNow(error.into()),
-                    _ => return Err(error.into()),
-                },
-                Err(RequestProblem::Away(error)) => Attempt::NotNow(error),
-                Err(RequestProblem::Unclear) => Attempt::Unclear,
+        Ok(match self.request(&last.subject, headers, last.payload.clone()).await {
+            Ok(Acknowledgement::Stored { seq, .. }) => Attempt::Stored(seq),
+            Ok(Acknowledgement::Refused { error }) => match error.err_code {
+                WRONG_LAST_SEQUENCE => Attempt::Conflict,
+                WRITE_IN_FLIGHT | TRY_AGAIN => Attempt::NotNow(error.into()),
+                _ if error.code == 503 => Attempt::NotNow(error.into()),
+                _ => return Err(error.into()),
             },
-        )
+            Err(RequestProblem::Away(error)) => Attempt::NotNow(error),
+            Err(RequestProblem::Unclear) => Attempt::Unclear,
+        })
     }
 
     /// Publishes and waits for the server's answer, whatever it is.
@@ -207,14 +193,8 @@ impl Log {
             .headers(headers)
             .payload(payload)
             .timeout(Some(ACKNOWLEDGE_TIMEOUT));
-        match self
-            .client()
-            .send_request(subject.to_owned(), request)
-            .await
-        {
-            Ok(answer) => {
-                serde_json::from_slice(&answer.payload).map_err(|_| RequestProblem::Unclear)
-            }
+        match self.client().send_request(subject.to_owned(), request).await {
+            Ok(answer) => serde_json::from_slice(&answer.payload).map_err(|_| RequestProblem::Unclear),
             Err(error) if error.kind() == RequestErrorKind::NoResponders => {
                 Err(RequestProblem::Away(LogError::Request {
                     attempted: "publish",
@@ -226,12 +206,7 @@ impl Log {
     }
 
     /// The sequence of the last of `messages`, if it stands above `floor`.
-    async fn find(
-        &self,
-        partition: Partition,
-        messages: &[Outgoing],
-        floor: u64,
-    ) -> Result<Option<u64>, LogError> {
+    async fn find(&self, partition: Partition, messages: &[Outgoing], floor: u64) -> Result<Option<u64>, LogError> {
         let Some(last) = messages.last() else {
             return Ok(None);
         };
@@ -241,12 +216,7 @@ impl Log {
         Ok(stored
             .iter()
             .rev()
-            .find(|message| {
-                message
-                    .payload
-                    .windows(id.len())
-                    .any(|window| window == id.as_bytes())
-            })
+            .find(|message| message.payload.windows(id.len()).any(|window| window == id.as_bytes()))
             .map(|message| message.sequence))
     }
 }

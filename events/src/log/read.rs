@@ -5,8 +5,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Log, LogError, ReadError, direct_get};
 use crate::{
-    AgentId, ConversationId, LeadId, LogEvent, Partition, Position, Recorded, Subject, VisitorId,
-    recorded::DecodeError,
+    AgentId, ConversationId, LeadId, LogEvent, Partition, Position, Recorded, Subject, VisitorId, recorded::DecodeError,
 };
 
 impl Log {
@@ -16,17 +15,9 @@ impl Log {
     /// The log cannot be read, or holds an event that this binary does not know.
     pub async fn events_of(&self, subject: &Subject) -> Result<Vec<Recorded>, LogError> {
         let partition = subject.partition(self.partitions());
-        let messages = direct_get::from(
-            self,
-            &partition.stream(),
-            &subject.text(self.partitions()),
-            1,
-        )
-        .await?;
-        let decode = |message| {
-            Recorded::from_stored(partition, message)
-                .map_err(|error| LogError::Unreadable(Box::new(error)))
-        };
+        let messages = direct_get::from(self, &partition.stream(), &subject.text(self.partitions()), 1).await?;
+        let decode =
+            |message| Recorded::from_stored(partition, message).map_err(|error| LogError::Unreadable(Box::new(error)));
         messages.into_iter().map(decode).collect()
     }
 
@@ -51,10 +42,7 @@ impl Log {
     ///
     /// # Errors
     /// The log cannot be read.
-    pub async fn find_conversation(
-        &self,
-        conversation_id: ConversationId,
-    ) -> Result<Option<Subject>, LogError> {
+    pub async fn find_conversation(&self, conversation_id: ConversationId) -> Result<Option<Subject>, LogError> {
         self.find_subject(|p| format!("evt.{p}.conversation.*.*.{conversation_id}"))
             .await
     }
@@ -97,10 +85,7 @@ impl Log {
     }
 
     /// Asks all partitions at once.
-    async fn find_subject(
-        &self,
-        filter: impl Fn(u16) -> String,
-    ) -> Result<Option<Subject>, LogError> {
+    async fn find_subject(&self, filter: impl Fn(u16) -> String) -> Result<Option<Subject>, LogError> {
         let partitions = usize::from(self.partitions());
         let asked = (0..self.partitions()).map(|p| (Partition::Events(p), filter(p)));
         let found: Vec<Vec<Subject>> = stream::iter(asked)
@@ -112,34 +97,20 @@ impl Log {
     }
 
     /// The subjects of `partition` that match `filter` and have messages.
-    pub(super) async fn subjects(
-        &self,
-        partition: Partition,
-        filter: &str,
-    ) -> Result<Vec<Subject>, LogError> {
+    pub(super) async fn subjects(&self, partition: Partition, filter: &str) -> Result<Vec<Subject>, LogError> {
         let attempted = "list subjects";
         let stream = self.stream(partition).await?;
         let listed = stream
             .info_with_subjects(filter)
             .await
             .map_err(LogError::request(attempted))?;
-        let names: Vec<(String, usize)> = listed
-            .try_collect()
-            .await
-            .map_err(LogError::request(attempted))?;
-        Ok(names
-            .into_iter()
-            .filter_map(|(name, _)| name.parse().ok())
-            .collect())
+        let names: Vec<(String, usize)> = listed.try_collect().await.map_err(LogError::request(attempted))?;
+        Ok(names.into_iter().filter_map(|(name, _)| name.parse().ok()).collect())
     }
 }
 
 /// The two subject filters that hold all events of one visitor.
-pub(super) fn visitor_filters(
-    partition: Partition,
-    agent_id: AgentId,
-    visitor_id: VisitorId,
-) -> [String; 2] {
+pub(super) fn visitor_filters(partition: Partition, agent_id: AgentId, visitor_id: VisitorId) -> [String; 2] {
     let own = format!("evt.{partition}.*.{agent_id}.{visitor_id}");
     let entities = format!("{own}.>");
     [own, entities]
@@ -166,12 +137,8 @@ impl Recorded {
         let (Some(info), Some(position)) = (&info, position) else {
             return Err(read(DecodeError::Foreign));
         };
-        let subject: Subject = message
-            .subject
-            .parse()
-            .map_err(|_| read(DecodeError::Foreign))?;
-        let (attributes, event) =
-            LogEvent::decode(subject.category(), &message.payload).map_err(read)?;
+        let subject: Subject = message.subject.parse().map_err(|_| read(DecodeError::Foreign))?;
+        let (attributes, event) = LogEvent::decode(subject.category(), &message.payload).map_err(read)?;
         Ok(Self {
             position,
             subject,
@@ -182,10 +149,7 @@ impl Recorded {
     }
 
     /// Reads a message that was taken from `partition` directly.
-    pub(super) fn from_stored(
-        partition: Partition,
-        message: StreamMessage,
-    ) -> Result<Self, ReadError> {
+    pub(super) fn from_stored(partition: Partition, message: StreamMessage) -> Result<Self, ReadError> {
         let position = Position {
             partition,
             sequence: message.sequence,
@@ -195,12 +159,8 @@ impl Recorded {
             subject: message.subject.to_string(),
             source,
         };
-        let subject: Subject = message
-            .subject
-            .parse()
-            .map_err(|_| read(DecodeError::Foreign))?;
-        let (attributes, event) =
-            LogEvent::decode(subject.category(), &message.payload).map_err(read)?;
+        let subject: Subject = message.subject.parse().map_err(|_| read(DecodeError::Foreign))?;
+        let (attributes, event) = LogEvent::decode(subject.category(), &message.payload).map_err(read)?;
         Ok(Self {
             position,
             subject,

@@ -35,12 +35,7 @@ struct Revocation {
 impl Revocations {
     /// Whether a token that was issued at `issued_at` (in whole seconds) for this conversation is dead. The visitor may come
     /// back in the very second of the erasure, to a new conversation.
-    pub fn is_revoked(
-        &self,
-        visitor_id: VisitorId,
-        conversation_id: ConversationId,
-        issued_at: Timestamp,
-    ) -> bool {
+    pub fn is_revoked(&self, visitor_id: VisitorId, conversation_id: ConversationId, issued_at: Timestamp) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(&visitor_id).is_some_and(|revocation| {
             revocation.conversations.contains(&conversation_id)
@@ -61,10 +56,7 @@ impl Log {
     ///
     /// # Errors
     /// The log cannot be read.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the follower ends with its handle"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the follower ends with its handle")]
     pub async fn revocations(&self) -> Result<Revocations, LogError> {
         let known: Arc<RwLock<HashMap<VisitorId, Revocation>>> = Arc::default();
         let standing = direct_get::from(self, REVOKED, "revoked.>", 1).await?;
@@ -83,16 +75,10 @@ impl Log {
     }
 
     /// Makes the visitor's tokens worthless on every instance.
-    pub(super) async fn revoke(
-        &self,
-        visitor_id: VisitorId,
-        subjects: &[Subject],
-    ) -> Result<(), LogError> {
+    pub(super) async fn revoke(&self, visitor_id: VisitorId, subjects: &[Subject]) -> Result<(), LogError> {
         self.up().await?;
         let conversations = subjects.iter().filter_map(|subject| match subject {
-            Subject::Conversation {
-                conversation_id, ..
-            } => Some(*conversation_id),
+            Subject::Conversation { conversation_id, .. } => Some(*conversation_id),
             _ => None,
         });
         let revocation = Revocation {
@@ -101,11 +87,7 @@ impl Log {
         };
         let body = serde_json::to_vec(&revocation)?.into();
         match self
-            .request(
-                &format!("revoked.{visitor_id}"),
-                async_nats::HeaderMap::new(),
-                body,
-            )
+            .request(&format!("revoked.{visitor_id}"), async_nats::HeaderMap::new(), body)
             .await
         {
             Ok(Acknowledgement::Stored { .. }) => Ok(()),
@@ -132,9 +114,7 @@ async fn follow_once(
 ) -> Result<(), async_nats::Error> {
     let stream = log.jetstream().get_stream_no_info(REVOKED).await?;
     let config = pull::OrderedConfig {
-        deliver_policy: DeliverPolicy::ByStartSequence {
-            start_sequence: *from,
-        },
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: *from },
         ..pull::OrderedConfig::default()
     };
     let mut messages = stream.create_consumer(config).await?.messages().await?;

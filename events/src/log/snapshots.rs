@@ -34,11 +34,7 @@ impl Log {
     ///
     /// # Errors
     /// The log cannot be written.
-    pub async fn save_snapshot<A: Stored>(
-        &self,
-        subject: &Subject,
-        loaded: &Loaded<A>,
-    ) -> Result<(), LogError> {
+    pub async fn save_snapshot<A: Stored>(&self, subject: &Subject, loaded: &Loaded<A>) -> Result<(), LogError> {
         let Some(form) = A::SNAPSHOT_FORM else {
             return Ok(());
         };
@@ -50,11 +46,7 @@ impl Log {
         };
         let body = serde_json::to_vec(&snapshot)?.into();
         match self
-            .request(
-                &subject_text(subject, self.partitions()),
-                HeaderMap::new(),
-                body,
-            )
+            .request(&subject_text(subject, self.partitions()), HeaderMap::new(), body)
             .await
         {
             Ok(Acknowledgement::Stored { .. }) => Ok(()),
@@ -65,16 +57,11 @@ impl Log {
     }
 
     /// The last snapshot of the aggregate at `subject`, if there is one of today's form.
-    pub(super) async fn snapshot<A: Stored>(
-        &self,
-        subject: &Subject,
-    ) -> Result<Option<Loaded<A>>, LogError> {
+    pub(super) async fn snapshot<A: Stored>(&self, subject: &Subject) -> Result<Option<Loaded<A>>, LogError> {
         let Some(form) = A::SNAPSHOT_FORM else {
             return Ok(None);
         };
-        let Some(message) =
-            direct_get::last(self, SNAPSHOTS, &subject_text(subject, self.partitions())).await?
-        else {
+        let Some(message) = direct_get::last(self, SNAPSHOTS, &subject_text(subject, self.partitions())).await? else {
             return Ok(None);
         };
         // One that cannot be read is one of another form: the events tell the same.

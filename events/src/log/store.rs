@@ -23,13 +23,7 @@ use crate::{
 
 /// An aggregate that this store keeps.
 pub trait Stored:
-    Aggregate<
-        Services = (),
-        Command: Clone + Send + Sync,
-        Event: 'static,
-        Error: Send + Sync + 'static,
-    > + Clone
-    + 'static
+    Aggregate<Services = (), Command: Clone + Send + Sync, Event: 'static, Error: Send + Sync + 'static> + Clone + 'static
 {
     /// Which form a snapshot of the state has; raise it with any change of the state. None: never snapshotted.
     const SNAPSHOT_FORM: Option<u32> = None;
@@ -115,15 +109,9 @@ impl<A: Stored> EventStore<A> for Log {
     type AC = Loading<A>;
 
     /// The events of the aggregate whose subject's text is `aggregate_id`.
-    async fn load_events(
-        &self,
-        aggregate_id: &str,
-    ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
+    async fn load_events(&self, aggregate_id: &str) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
         let subject = parse(aggregate_id)?;
-        let tail = self
-            .tail::<A>(&subject, 0)
-            .await
-            .map_err(to_aggregate_error)?;
+        let tail = self.tail::<A>(&subject, 0).await.map_err(to_aggregate_error)?;
         Ok(tail
             .into_iter()
             .map(|(sequence, payload)| envelope(aggregate_id, sequence, payload, HashMap::new()))
@@ -131,15 +119,9 @@ impl<A: Stored> EventStore<A> for Log {
     }
 
     /// The aggregate as this process knows it; it may be stale, which the commit finds out.
-    async fn load_aggregate(
-        &self,
-        aggregate_id: &str,
-    ) -> Result<Loading<A>, AggregateError<A::Error>> {
+    async fn load_aggregate(&self, aggregate_id: &str) -> Result<Loading<A>, AggregateError<A::Error>> {
         let subject = parse(aggregate_id)?;
-        let loaded = self
-            .remembered::<A>(&subject)
-            .await
-            .map_err(to_aggregate_error)?;
+        let loaded = self.remembered::<A>(&subject).await.map_err(to_aggregate_error)?;
         Ok(Loading {
             subject,
             aggregate: A::clone(&loaded.state),
@@ -162,16 +144,9 @@ impl<A: Stored> EventStore<A> for Log {
         } = context;
         let meta = Meta::from_map(&metadata);
         let text = subject.text(self.partitions());
-        let messages = self
-            .outgoing(&subject, &events, &meta)
-            .map_err(to_aggregate_error)?;
+        let messages = self.outgoing(&subject, &events, &meta).map_err(to_aggregate_error)?;
         let last = match self
-            .store(
-                subject.partition(self.partitions()),
-                &messages,
-                Some(sequence),
-                0,
-            )
+            .store(subject.partition(self.partitions()), &messages, Some(sequence), 0)
             .await
         {
             Ok(last) => last,
@@ -201,13 +176,7 @@ impl Log {
         sequence: u64,
     ) -> Result<Vec<(u64, A::Event)>, LogError> {
         let stream = subject.partition(self.partitions()).stream();
-        let messages = direct_get::from(
-            self,
-            &stream,
-            &subject.text(self.partitions()),
-            sequence + 1,
-        )
-        .await?;
+        let messages = direct_get::from(self, &stream, &subject.text(self.partitions()), sequence + 1).await?;
         messages
             .into_iter()
             .map(|message| {
@@ -219,12 +188,9 @@ impl Log {
                     subject: message.subject.to_string(),
                     source,
                 };
-                let attributes: Attributes =
-                    serde_json::from_slice(&message.payload).map_err(|error| {
-                        LogError::Unreadable(Box::new(unreadable(
-                            recorded::DecodeError::Malformed(error),
-                        )))
-                    })?;
+                let attributes: Attributes = serde_json::from_slice(&message.payload).map_err(|error| {
+                    LogError::Unreadable(Box::new(unreadable(recorded::DecodeError::Malformed(error))))
+                })?;
                 let event = recorded::current(&message.payload, &attributes)
                     .map_err(|error| LogError::Unreadable(Box::new(unreadable(error))))?;
                 Ok((message.sequence, event))
@@ -259,9 +225,7 @@ impl Log {
 fn parse<E: std::error::Error>(aggregate_id: &str) -> Result<Subject, AggregateError<E>> {
     aggregate_id
         .parse()
-        .map_err(|error: crate::subject::InvalidSubject| {
-            AggregateError::UnexpectedError(error.into())
-        })
+        .map_err(|error: crate::subject::InvalidSubject| AggregateError::UnexpectedError(error.into()))
 }
 
 fn to_aggregate_error<E: std::error::Error>(error: LogError) -> AggregateError<E> {

@@ -74,10 +74,7 @@ impl Identity {
 }
 
 /// Creates the streams that are missing, compares those that stand, and says which log it is.
-pub(super) async fn establish(
-    jetstream: &jetstream::Context,
-    config: &LogConfig,
-) -> Result<Identity, ConnectError> {
+pub(super) async fn establish(jetstream: &jetstream::Context, config: &LogConfig) -> Result<Identity, ConnectError> {
     let mut control = log_stream(Partition::Control, "ctl.>", config.replicas);
     control.metadata = Identity::generate(config.partitions).to_metadata();
     let standing = create_or_check(jetstream, control).await?;
@@ -126,54 +123,29 @@ fn beside_the_log(replicas: usize) -> [Config; 5] {
         max_age,
         max_messages_per_subject: per_subject,
         allow_direct: true,
-        duplicate_window: Duration::from_mins(2).min(if max_age.is_zero() {
-            Duration::MAX
-        } else {
-            max_age
-        }),
+        duplicate_window: Duration::from_mins(2).min(if max_age.is_zero() { Duration::MAX } else { max_age }),
         num_replicas: replicas,
         ..Config::default()
     };
     let days = |days: u64| Duration::from_hours(24 * days);
     [
-        stream(
-            TOKENS,
-            "tok.>",
-            StorageType::Memory,
-            Duration::from_mins(10),
-            100_000,
-        ),
+        stream(TOKENS, "tok.>", StorageType::Memory, Duration::from_mins(10), 100_000),
         stream(SNAPSHOTS, "snap.>", StorageType::File, days(7), 1),
         // The window stands in the subject, since an age slides with each increment.
         Config {
             allow_message_counter: true,
-            ..stream(
-                LIMITS,
-                "lim.>",
-                StorageType::Memory,
-                Duration::from_mins(2),
-                1,
-            )
+            ..stream(LIMITS, "lim.>", StorageType::Memory, Duration::from_mins(2), 1)
         },
         Config {
             allow_message_counter: true,
             ..stream(QUOTA, "quota.>", StorageType::File, days(62), 1)
         },
         // Visitors' tokens live an hour; after that nothing has to be remembered.
-        stream(
-            REVOKED,
-            "revoked.>",
-            StorageType::File,
-            Duration::from_mins(61),
-            1,
-        ),
+        stream(REVOKED, "revoked.>", StorageType::File, Duration::from_mins(61), 1),
     ]
 }
 
-async fn create_or_check(
-    jetstream: &jetstream::Context,
-    wanted: Config,
-) -> Result<Config, ConnectError> {
+async fn create_or_check(jetstream: &jetstream::Context, wanted: Config) -> Result<Config, ConnectError> {
     let stream = wanted.name.clone();
     let failed = |source: async_nats::Error| ConnectError::Stream {
         stream: stream.clone(),
@@ -258,7 +230,5 @@ fn difference(wanted: &Config, standing: &Config) -> Option<(&'static str, Strin
             standing.allow_message_counter.to_string(),
         ),
     ];
-    fields
-        .into_iter()
-        .find(|(_, wanted, standing)| wanted != standing)
+    fields.into_iter().find(|(_, wanted, standing)| wanted != standing)
 }

@@ -78,20 +78,9 @@ impl Visitor {
     fn decide(&self, command: Command) -> Vec<VisitorEvent> {
         match command {
             Command::Arrive { .. } if self.arrived => vec![],
-            Command::Arrive {
-                locale,
-                page_url,
-                at,
-            } => vec![VisitorEvent::Arrived {
-                locale,
-                page_url,
-                at,
-            }],
+            Command::Arrive { locale, page_url, at } => vec![VisitorEvent::Arrived { locale, page_url, at }],
             Command::StartConversation { latest, .. }
-                if self
-                    .latest_conversation()
-                    .map(|started| started.conversation_id)
-                    != latest =>
+                if self.latest_conversation().map(|started| started.conversation_id) != latest =>
             {
                 vec![]
             }
@@ -129,12 +118,7 @@ impl Aggregate for Visitor {
     type Error = Refusal;
     type Services = ();
 
-    async fn handle(
-        &mut self,
-        command: Command,
-        (): &(),
-        sink: &EventSink<Self>,
-    ) -> Result<(), Refusal> {
+    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
         for event in self.decide(command) {
             sink.write(event, self).await;
         }
@@ -145,18 +129,13 @@ impl Aggregate for Visitor {
         match event {
             VisitorEvent::Arrived { .. } => self.arrived = true,
             VisitorEvent::ConversationStarted {
-                conversation_id,
-                at,
-                ..
+                conversation_id, at, ..
             } => {
                 self.conversations.push(StartedConversation {
                     conversation_id,
                     started_at: at,
                 });
-                let surplus = self
-                    .conversations
-                    .len()
-                    .saturating_sub(REMEMBERED_CONVERSATIONS);
+                let surplus = self.conversations.len().saturating_sub(REMEMBERED_CONVERSATIONS);
                 self.conversations.drain(..surplus);
             }
             VisitorEvent::Erased { .. } => *self = Self::default(),
@@ -213,16 +192,11 @@ mod tests {
         let ranges = SequenceRange::from_sequences([3, 4, 5, 9]);
         assert_eq!(
             ranges,
-            [
-                SequenceRange { first: 3, last: 5 },
-                SequenceRange { first: 9, last: 9 }
-            ]
+            [SequenceRange { first: 3, last: 5 }, SequenceRange { first: 9, last: 9 }]
         );
     }
 
-    fn given(
-        events: impl Into<Vec<VisitorEvent>>,
-    ) -> cqrs_es::test::AggregateTestExecutor<Visitor> {
+    fn given(events: impl Into<Vec<VisitorEvent>>) -> cqrs_es::test::AggregateTestExecutor<Visitor> {
         TestFramework::with(()).given(events.into())
     }
 

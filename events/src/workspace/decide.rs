@@ -40,16 +40,10 @@ impl Aggregate for Workspace {
     type Error = Refusal;
     type Services = ();
 
-    async fn handle(
-        &mut self,
-        command: Command,
-        (): &(),
-        sink: &EventSink<Self>,
-    ) -> Result<(), Refusal> {
+    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Refusal> {
         let Command::Define { definition, at } = command;
         if self.definition.as_ref() != Some(&definition) {
-            sink.write(WorkspaceEvent::Defined { definition, at }, self)
-                .await;
+            sink.write(WorkspaceEvent::Defined { definition, at }, self).await;
         }
         Ok(())
     }

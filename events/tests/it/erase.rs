@@ -1,0 +1,107 @@
+//! Erasure: everything goes, every gap is explained, tokens die.
+
+use events::{
+    ConversationId, LogEvent, Partition, Subject, Timestamp,
+    cloud_event::Meta,
+    conversation::Conversation,
+    visitor::{Command, SequenceRange, Visitor, VisitorEvent},
+};
+
+use crate::support::{AGENT, Bench, Someone, clear, connect, post, run};
+
+#[tokio::test]
+async fn only_a_tombstone_is_left_and_it_explains_every_gap() {
+    let Bench { log, nats: _nats } = Bench::start().await;
+    let (gone, stays) = (Someone::new(), Someone::new());
+    arrive(&log, &gone).await;
+    arrive(&log, &stays).await;
+    run(&log, &gone.conversation(), post("my secret")).await;
+    run(&log, &stays.conversation(), post("hello")).await;
+    run(&log, &gone.conversation(), clear()).await;
+    let before = sequences(&log, &gone).await;
+
+    let erasure = log.erase_visitor(AGENT, gone.visitor_id, &Meta::default()).await.expect("erased");
+
+    assert_eq!(log.subjects_of_visitor(AGENT, gone.visitor_id).await.expect("subjects"), [gone.visitor()]);
+    let left = log.events_of(&gone.visitor()).await.expect("events");
+    let [tombstone] = &left[..] else { panic!("{left:?}") };
+    assert_eq!(tombstone.position, erasure.position);
+    let LogEvent::Visitor(VisitorEvent::Erased { removed, receipt_id, .. }) = &tombstone.event else { panic!() };
+    assert_eq!(*receipt_id, erasure.receipt_id);
+    assert_eq!(*removed, SequenceRange::from_sequences(before));
+    assert_eq!(log.events_of(&stays.conversation()).await.expect("events").len(), 1);
+}
+
+#[tokio::test]
+async fn a_second_erasure_explains_what_the_first_removed() {
+    let Bench { log, nats: _nats } = Bench::start().await;
+    let someone = Someone::new();
+    arrive(&log, &someone).await;
+    let mut all = sequences(&log, &someone).await;
+    let first = log.erase_visitor(AGENT, someone.visitor_id, &Meta::default()).await.expect("erased");
+    all.push(first.position.sequence);
+    arrive(&log, &someone).await;
+    all.extend(sequences(&log, &someone).await.last());
+
+    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default()).await.expect("erased");
+
+    let left = log.events_of(&someone.visitor()).await.expect("events");
+    let [tombstone] = &left[..] else { panic!("{left:?}") };
+    let LogEvent::Visitor(VisitorEvent::Erased { removed, .. }) = &tombstone.event else { panic!() };
+    assert_eq!(*removed, SequenceRange::from_sequences(all));
+}
+
+#[tokio::test]
+async fn an_erased_state_is_not_remembered_anywhere() {
+    let Bench { log, nats } = Bench::start().await;
+    let other = connect(&nats).await;
+    let someone = Someone::new();
+    run(&log, &someone.conversation(), post("my secret")).await;
+    let loaded = other.load::<Conversation>(&someone.conversation()).await.expect("state");
+    other.save_snapshot(&someone.conversation(), &loaded).await.expect("a snapshot");
+
+    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default()).await.expect("erased");
+
+    for log in [log, other, connect(&nats).await] {
+        let state = log.load::<Conversation>(&someone.conversation()).await.expect("state");
+        assert_eq!((state.sequence, state.state.recent_messages().len()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn the_tokens_of_an_erased_visitor_die_on_every_instance() {
+    let Bench { log, nats } = Bench::start().await;
+    let elsewhere = connect(&nats).await.revocations().await.expect("revocations");
+    let someone = Someone::new();
+    run(&log, &someone.conversation(), post("hello")).await;
+    let issued_at = log.clock().now();
+
+    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default()).await.expect("erased");
+
+    let learned = async {
+        while !elsewhere.is_revoked(someone.visitor_id, someone.conversation_id, issued_at) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(5), learned).await.expect("the other instance learns of it");
+    let fresh = ConversationId::generate();
+    assert!(!elsewhere.is_revoked(someone.visitor_id, fresh, Timestamp::from_unix_millis(issued_at.unix_millis() + 2_000)));
+    let later = connect(&nats).await.revocations().await.expect("revocations");
+    assert!(later.is_revoked(someone.visitor_id, someone.conversation_id, issued_at), "also one that starts later");
+}
+
+async fn arrive(log: &events::Log, someone: &Someone) {
+    let command = Command::Arrive { locale: None, page_url: None, at: log.clock().now() };
+    log.execute::<Visitor>(&someone.visitor(), command, &Meta::default()).await.expect("arrived");
+}
+
+async fn sequences(log: &events::Log, someone: &Someone) -> Vec<u64> {
+    let subjects: [Subject; 2] = [someone.visitor(), someone.conversation()];
+    let mut sequences = Vec::new();
+    for subject in subjects {
+        sequences.extend(log.events_of(&subject).await.expect("events").iter().map(|event| event.position.sequence));
+    }
+    assert!(matches!(someone.visitor().partition(2), Partition::Events(_)));
+    sequences.sort_unstable();
+    sequences
+}

@@ -1,0 +1,49 @@
+//! A server that goes away and comes back.
+
+use std::time::Duration;
+
+use events::{cloud_event::Meta, conversation::Conversation, log::{ExecuteError, LogError}};
+
+use crate::support::{Bench, Someone, clear, post, run};
+
+#[tokio::test]
+async fn while_the_server_is_away_writes_say_so_and_recover_by_themselves() {
+    let Bench { log, mut nats } = Bench::start().await;
+    let subject = Someone::new().conversation();
+    run(&log, &subject, post("before")).await;
+
+    nats.kill().await;
+    let away = log.execute::<Conversation>(&subject, clear(), &Meta::default()).await;
+    assert!(matches!(away, Err(ExecuteError::Log(LogError::Unreachable | LogError::Unacknowledged))), "{away:?}");
+    assert!(log.ping().await.is_err());
+
+    nats.restart().await;
+    let recovered = async {
+        while log.execute::<Conversation>(&subject, clear(), &Meta::default()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), recovered).await.expect("it recovers");
+    log.ping().await.expect("it answers");
+    let stored = log.events_of(&subject).await.expect("events");
+    assert_eq!(stored[0].position.sequence, 1, "what was acknowledged before is there");
+}
+
+#[tokio::test]
+async fn a_command_that_meets_a_short_outage_is_stored_once() {
+    let Bench { log, mut nats } = Bench::start().await;
+    let subject = Someone::new().conversation();
+    run(&log, &subject, post("before")).await;
+
+    nats.pause();
+    let command = {
+        let log = log.clone();
+        tokio::spawn(async move { run(&log, &subject, clear()).await })
+    };
+    // Longer than one attempt waits, so that the command is sent again.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    nats.resume();
+
+    command.await.expect("the command is answered");
+    assert_eq!(log.events_of(&subject).await.expect("events").len(), 2);
+}
