@@ -12,8 +12,14 @@ async fn what_many_requests_append_is_all_there_and_each_knows_its_position() {
     let requests = (0..200).map(|index| {
         let log = &log;
         async move {
-            let events = [recorded(&someone, &format!("e{index}.first")), recorded(&someone, &format!("e{index}.second"))];
-            let position = log.append(&someone.telemetry(), &events, &Meta::default()).await.expect("appended");
+            let events = [
+                recorded(&someone, &format!("e{index}.first")),
+                recorded(&someone, &format!("e{index}.second")),
+            ];
+            let position = log
+                .append(&someone.telemetry(), &events, &Meta::default())
+                .await
+                .expect("appended");
             (index, position)
         }
     });
@@ -23,9 +29,16 @@ async fn what_many_requests_append_is_all_there_and_each_knows_its_position() {
     let stored = log.events_of(&someone.telemetry()).await.expect("events");
     assert_eq!(stored.len(), 400);
     for (index, position) in answers {
-        let last = stored.iter().position(|event| event.position == position).expect("the position exists");
+        let last = stored
+            .iter()
+            .position(|event| event.position == position)
+            .expect("the position exists");
         assert_eq!(name(&stored[last].event), format!("e{index}.second"));
-        assert_eq!(name(&stored[last - 1].event), format!("e{index}.first"), "events of a request stand together");
+        assert_eq!(
+            name(&stored[last - 1].event),
+            format!("e{index}.first"),
+            "events of a request stand together"
+        );
     }
 }
 
@@ -33,7 +46,11 @@ async fn what_many_requests_append_is_all_there_and_each_knows_its_position() {
 async fn a_counter_counts_over_all_clones_and_gives_back() {
     let Bench { log, nats } = Bench::start().await;
     let other = crate::support::connect(&nats).await;
-    let counter = Counter::Window { bucket: "test", key: "abc", window: std::time::Duration::from_mins(1) };
+    let counter = Counter::Window {
+        bucket: "test",
+        key: "abc",
+        window: std::time::Duration::from_mins(1),
+    };
 
     // Both increments fall into one window unless the minute turns between them.
     log.clock().advance(counter.resets_after(log.clock().now()));
@@ -48,11 +65,19 @@ async fn a_counter_counts_over_all_clones_and_gives_back() {
 #[tokio::test]
 async fn a_log_of_another_shape_is_an_error_that_names_the_field() {
     let Bench { nats, log: _log } = Bench::start().await;
-    let wrong = events::log::LogConfig { partitions: 3, ..config(&nats) };
+    let wrong = events::log::LogConfig {
+        partitions: 3,
+        ..config(&nats)
+    };
 
-    let error = events::Log::connect(&wrong, events::Clock::default()).await.expect_err("another shape");
+    let error = events::Log::connect(&wrong, events::Clock::default())
+        .await
+        .expect_err("another shape");
 
-    assert_eq!(error.to_string(), "the stream CONTROL stands with partitions 2, and 3 was expected");
+    assert_eq!(
+        error.to_string(),
+        "the stream CONTROL stands with partitions 2, and 3 was expected"
+    );
 }
 
 fn recorded(someone: &Someone, event: &str) -> TelemetryEvent {

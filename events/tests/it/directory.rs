@@ -37,8 +37,15 @@ async fn a_directory_that_starts_later_knows_the_last_definitions() {
 
 async fn define(log: &events::Log, agent_id: AgentId, name: &str) -> u64 {
     let definition: AgentDefinition =
-        serde_json::from_value(json!({ "workspace_id": WorkspaceId::from_bits(1), "name": name })).expect("a definition");
-    let command = Command::Define { definition: Box::new(definition), at: now() };
-    let receipt = log.execute::<Agent>(&Subject::Agent { agent_id }, command, &Meta::default()).await.expect("defined");
+        serde_json::from_value(json!({ "workspace_id": WorkspaceId::from_bits(1), "name": name }))
+            .expect("a definition");
+    let command = Command::Define {
+        definition: Box::new(definition),
+        at: now(),
+    };
+    let receipt = log
+        .execute::<Agent>(&Subject::Agent { agent_id }, command, &Meta::default())
+        .await
+        .expect("defined");
     receipt.position.sequence
 }

@@ -20,13 +20,24 @@ async fn only_a_tombstone_is_left_and_it_explains_every_gap() {
     run(&log, &gone.conversation(), clear()).await;
     let before = sequences(&log, &gone).await;
 
-    let erasure = log.erase_visitor(AGENT, gone.visitor_id, &Meta::default()).await.expect("erased");
+    let erasure = log
+        .erase_visitor(AGENT, gone.visitor_id, &Meta::default())
+        .await
+        .expect("erased");
 
-    assert_eq!(log.subjects_of_visitor(AGENT, gone.visitor_id).await.expect("subjects"), [gone.visitor()]);
+    assert_eq!(
+        log.subjects_of_visitor(AGENT, gone.visitor_id).await.expect("subjects"),
+        [gone.visitor()]
+    );
     let left = log.events_of(&gone.visitor()).await.expect("events");
     let [tombstone] = &left[..] else { panic!("{left:?}") };
     assert_eq!(tombstone.position, erasure.position);
-    let LogEvent::Visitor(VisitorEvent::Erased { removed, receipt_id, .. }) = &tombstone.event else { panic!() };
+    let LogEvent::Visitor(VisitorEvent::Erased {
+        removed, receipt_id, ..
+    }) = &tombstone.event
+    else {
+        panic!()
+    };
     assert_eq!(*receipt_id, erasure.receipt_id);
     assert_eq!(*removed, SequenceRange::from_sequences(before));
     assert_eq!(log.events_of(&stays.conversation()).await.expect("events").len(), 1);
@@ -38,16 +49,23 @@ async fn a_second_erasure_explains_what_the_first_removed() {
     let someone = Someone::new();
     arrive(&log, &someone).await;
     let mut all = sequences(&log, &someone).await;
-    let first = log.erase_visitor(AGENT, someone.visitor_id, &Meta::default()).await.expect("erased");
+    let first = log
+        .erase_visitor(AGENT, someone.visitor_id, &Meta::default())
+        .await
+        .expect("erased");
     all.push(first.position.sequence);
     arrive(&log, &someone).await;
     all.extend(sequences(&log, &someone).await.last());
 
-    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default()).await.expect("erased");
+    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default())
+        .await
+        .expect("erased");
 
     let left = log.events_of(&someone.visitor()).await.expect("events");
     let [tombstone] = &left[..] else { panic!("{left:?}") };
-    let LogEvent::Visitor(VisitorEvent::Erased { removed, .. }) = &tombstone.event else { panic!() };
+    let LogEvent::Visitor(VisitorEvent::Erased { removed, .. }) = &tombstone.event else {
+        panic!()
+    };
     assert_eq!(*removed, SequenceRange::from_sequences(all));
 }
 
@@ -57,10 +75,18 @@ async fn an_erased_state_is_not_remembered_anywhere() {
     let other = connect(&nats).await;
     let someone = Someone::new();
     run(&log, &someone.conversation(), post("my secret")).await;
-    let loaded = other.load::<Conversation>(&someone.conversation()).await.expect("state");
-    other.save_snapshot(&someone.conversation(), &loaded).await.expect("a snapshot");
+    let loaded = other
+        .load::<Conversation>(&someone.conversation())
+        .await
+        .expect("state");
+    other
+        .save_snapshot(&someone.conversation(), &loaded)
+        .await
+        .expect("a snapshot");
 
-    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default()).await.expect("erased");
+    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default())
+        .await
+        .expect("erased");
 
     for log in [log, other, connect(&nats).await] {
         let state = log.load::<Conversation>(&someone.conversation()).await.expect("state");
@@ -76,30 +102,53 @@ async fn the_tokens_of_an_erased_visitor_die_on_every_instance() {
     run(&log, &someone.conversation(), post("hello")).await;
     let issued_at = log.clock().now();
 
-    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default()).await.expect("erased");
+    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default())
+        .await
+        .expect("erased");
 
     let learned = async {
         while !elsewhere.is_revoked(someone.visitor_id, someone.conversation_id, issued_at) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(5), learned).await.expect("the other instance learns of it");
+    tokio::time::timeout(std::time::Duration::from_secs(5), learned)
+        .await
+        .expect("the other instance learns of it");
     let fresh = ConversationId::generate();
-    assert!(!elsewhere.is_revoked(someone.visitor_id, fresh, Timestamp::from_unix_millis(issued_at.unix_millis() + 2_000)));
+    assert!(!elsewhere.is_revoked(
+        someone.visitor_id,
+        fresh,
+        Timestamp::from_unix_millis(issued_at.unix_millis() + 2_000)
+    ));
     let later = connect(&nats).await.revocations().await.expect("revocations");
-    assert!(later.is_revoked(someone.visitor_id, someone.conversation_id, issued_at), "also one that starts later");
+    assert!(
+        later.is_revoked(someone.visitor_id, someone.conversation_id, issued_at),
+        "also one that starts later"
+    );
 }
 
 async fn arrive(log: &events::Log, someone: &Someone) {
-    let command = Command::Arrive { locale: None, page_url: None, at: log.clock().now() };
-    log.execute::<Visitor>(&someone.visitor(), command, &Meta::default()).await.expect("arrived");
+    let command = Command::Arrive {
+        locale: None,
+        page_url: None,
+        at: log.clock().now(),
+    };
+    log.execute::<Visitor>(&someone.visitor(), command, &Meta::default())
+        .await
+        .expect("arrived");
 }
 
 async fn sequences(log: &events::Log, someone: &Someone) -> Vec<u64> {
     let subjects: [Subject; 2] = [someone.visitor(), someone.conversation()];
     let mut sequences = Vec::new();
     for subject in subjects {
-        sequences.extend(log.events_of(&subject).await.expect("events").iter().map(|event| event.position.sequence));
+        sequences.extend(
+            log.events_of(&subject)
+                .await
+                .expect("events")
+                .iter()
+                .map(|event| event.position.sequence),
+        );
     }
     assert!(matches!(someone.visitor().partition(2), Partition::Events(_)));
     sequences.sort_unstable();

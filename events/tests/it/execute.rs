@@ -22,7 +22,10 @@ async fn a_command_is_stored_with_its_position() {
     let stored = log.events_of(&subject).await.expect("events");
     assert_eq!(stored.len(), 2);
     assert_eq!(stored[1].position, second.position);
-    assert!(matches!(stored[0].event, LogEvent::Conversation(ConversationEvent::MessagePosted { .. })));
+    assert!(matches!(
+        stored[0].event,
+        LogEvent::Conversation(ConversationEvent::MessagePosted { .. })
+    ));
 }
 
 #[tokio::test]
@@ -44,9 +47,14 @@ async fn a_refusal_names_its_reason() {
     let subject = Someone::new().conversation();
     run(&log, &subject, post("one")).await;
 
-    let refused = log.execute::<Conversation>(&subject, post("two"), &Meta::default()).await;
+    let refused = log
+        .execute::<Conversation>(&subject, post("two"), &Meta::default())
+        .await;
 
-    assert!(matches!(refused, Err(ExecuteError::Refused(Refusal::TurnInProgress { .. }))));
+    assert!(matches!(
+        refused,
+        Err(ExecuteError::Refused(Refusal::TurnInProgress { .. }))
+    ));
     assert_eq!(log.events_of(&subject).await.expect("events").len(), 1);
 }
 
@@ -56,10 +64,16 @@ async fn of_many_racing_processes_one_opens_the_turn() {
     let logs = [log, connect(&nats).await, connect(&nats).await, connect(&nats).await];
     for _ in 0..10 {
         let subject = Someone::new().conversation();
-        let races = logs.iter().map(|log| async move { log.execute::<Conversation>(&subject, post("me"), &Meta::default()).await });
+        let races = logs.iter().map(|log| async move {
+            log.execute::<Conversation>(&subject, post("me"), &Meta::default())
+                .await
+        });
         let outcomes = join_all(races).await;
         let won = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(ExecuteError::Refused(_)))).count();
+        let refused = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Err(ExecuteError::Refused(_))))
+            .count();
         assert_eq!((won, refused), (1, 3), "{outcomes:?}");
     }
 }
@@ -108,7 +122,10 @@ async fn a_conversation_is_found_by_its_id_alone() {
     run(&log, &someone.conversation(), post("one")).await;
 
     let found = log.find_conversation(someone.conversation_id).await.expect("an answer");
-    let unknown = log.find_conversation(Someone::new().conversation_id).await.expect("an answer");
+    let unknown = log
+        .find_conversation(Someone::new().conversation_id)
+        .await
+        .expect("an answer");
 
     assert_eq!(found, Some(someone.conversation()));
     assert_eq!(unknown, None);

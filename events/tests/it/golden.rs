@@ -5,7 +5,11 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use events::{Category, LogEvent, cloud_event::{self, Attributes}, schema};
+use events::{
+    Category, LogEvent,
+    cloud_event::{self, Attributes},
+    schema,
+};
 use serde_json::Value;
 
 #[test]
@@ -15,7 +19,10 @@ fn every_stored_example_still_reads_and_writes_the_same() {
         let again: Value = serde_json::from_slice(&encode(&attributes, &event)).expect("JSON");
         let stored: Value = serde_json::from_str(&text).expect("JSON");
         if stored["dataschema"] == current_schema(&attributes) {
-            assert_eq!(again, stored, "{name} is written differently now: this is a new version, see the top of golden.rs");
+            assert_eq!(
+                again, stored,
+                "{name} is written differently now: this is a new version, see the top of golden.rs"
+            );
         }
     }
 }
@@ -25,17 +32,30 @@ fn every_type_has_an_example_that_fits_its_schema() {
     let examples = examples();
     for ((kind, version), schema) in schema::all() {
         let name = format!("{kind}.v{version}.json");
-        let text = examples.get(&name).unwrap_or_else(|| panic!("add events/tests/golden/{name}"));
+        let text = examples
+            .get(&name)
+            .unwrap_or_else(|| panic!("add events/tests/golden/{name}"));
         let example: Value = serde_json::from_str(text).expect("JSON");
         let validator = jsonschema::validator_for(&schema).expect("a valid schema");
-        let problems: Vec<String> = validator.iter_errors(&example["data"]).map(|problem| problem.to_string()).collect();
+        let problems: Vec<String> = validator
+            .iter_errors(&example["data"])
+            .map(|problem| problem.to_string())
+            .collect();
         assert!(problems.is_empty(), "{name}: {problems:?}");
     }
 }
 
 fn current_schema(attributes: &Attributes) -> String {
-    let newest = schema::all().into_keys().filter(|(kind, _)| *kind == attributes.kind).map(|(_, version)| version).max();
-    format!("urn:diagent:schema:{}:{}", attributes.kind, newest.expect("a known type"))
+    let newest = schema::all()
+        .into_keys()
+        .filter(|(kind, _)| *kind == attributes.kind)
+        .map(|(_, version)| version)
+        .max();
+    format!(
+        "urn:diagent:schema:{}:{}",
+        attributes.kind,
+        newest.expect("a known type")
+    )
 }
 
 fn decode(name: &str, text: &str) -> (Attributes, LogEvent) {
@@ -49,7 +69,8 @@ fn decode(name: &str, text: &str) -> (Attributes, LogEvent) {
         "agent" => Category::Agent,
         _ => Category::Document,
     };
-    LogEvent::decode(category, text.as_bytes()).unwrap_or_else(|error| panic!("{name} cannot be read any more: {error}"))
+    LogEvent::decode(category, text.as_bytes())
+        .unwrap_or_else(|error| panic!("{name} cannot be read any more: {error}"))
 }
 
 fn encode(attributes: &Attributes, event: &LogEvent) -> Vec<u8> {

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use events::{cloud_event::Meta, conversation::Conversation, log::{ExecuteError, LogError}};
+use events::{
+    cloud_event::Meta,
+    conversation::Conversation,
+    log::{ExecuteError, LogError},
+};
 
 use crate::support::{Bench, Someone, clear, post, run};
 
@@ -14,16 +18,28 @@ async fn while_the_server_is_away_writes_say_so_and_recover_by_themselves() {
 
     nats.kill().await;
     let away = log.execute::<Conversation>(&subject, clear(), &Meta::default()).await;
-    assert!(matches!(away, Err(ExecuteError::Log(LogError::Unreachable | LogError::Unacknowledged))), "{away:?}");
+    assert!(
+        matches!(
+            away,
+            Err(ExecuteError::Log(LogError::Unreachable | LogError::Unacknowledged))
+        ),
+        "{away:?}"
+    );
     assert!(log.ping().await.is_err());
 
     nats.restart().await;
     let recovered = async {
-        while log.execute::<Conversation>(&subject, clear(), &Meta::default()).await.is_err() {
+        while log
+            .execute::<Conversation>(&subject, clear(), &Meta::default())
+            .await
+            .is_err()
+        {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), recovered).await.expect("it recovers");
+    tokio::time::timeout(Duration::from_secs(20), recovered)
+        .await
+        .expect("it recovers");
     log.ping().await.expect("it answers");
     let stored = log.events_of(&subject).await.expect("events");
     assert_eq!(stored[0].position.sequence, 1, "what was acknowledged before is there");

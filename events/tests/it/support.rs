@@ -9,13 +9,13 @@ use events::{
 };
 
 /// A fresh server and a connection to it.
-pub struct Bench {
-    pub nats: TestNats,
-    pub log: Log,
+pub(crate) struct Bench {
+    pub(crate) nats: TestNats,
+    pub(crate) log: Log,
 }
 
 impl Bench {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let nats = testing::nats().await;
         let log = connect(&nats).await;
         Self { nats, log }
@@ -23,33 +23,44 @@ impl Bench {
 }
 
 /// Another process's view of the same log.
-pub async fn connect(nats: &TestNats) -> Log {
+pub(crate) async fn connect(nats: &TestNats) -> Log {
     Log::connect(&config(nats), Clock::default()).await.expect("a log")
 }
 
-pub fn config(nats: &TestNats) -> LogConfig {
-    LogConfig { nats_url: nats.url().to_owned(), partitions: 2, replicas: 1, role: "test" }
+pub(crate) fn config(nats: &TestNats) -> LogConfig {
+    LogConfig {
+        nats_url: nats.url().to_owned(),
+        partitions: 2,
+        replicas: 1,
+        role: "test",
+    }
 }
 
-pub const AGENT: AgentId = AgentId::from_bits(7);
+pub(crate) const AGENT: AgentId = AgentId::from_bits(7);
 
 /// A visitor with one conversation.
 #[derive(Clone, Copy)]
-pub struct Someone {
-    pub visitor_id: VisitorId,
-    pub conversation_id: ConversationId,
+pub(crate) struct Someone {
+    pub(crate) visitor_id: VisitorId,
+    pub(crate) conversation_id: ConversationId,
 }
 
 impl Someone {
-    pub fn new() -> Self {
-        Self { visitor_id: VisitorId::generate(), conversation_id: ConversationId::generate() }
+    pub(crate) fn new() -> Self {
+        Self {
+            visitor_id: VisitorId::generate(),
+            conversation_id: ConversationId::generate(),
+        }
     }
 
-    pub fn visitor(&self) -> Subject {
-        Subject::Visitor { agent_id: AGENT, visitor_id: self.visitor_id }
+    pub(crate) fn visitor(&self) -> Subject {
+        Subject::Visitor {
+            agent_id: AGENT,
+            visitor_id: self.visitor_id,
+        }
     }
 
-    pub fn conversation(&self) -> Subject {
+    pub(crate) fn conversation(&self) -> Subject {
         Subject::Conversation {
             agent_id: AGENT,
             visitor_id: self.visitor_id,
@@ -57,12 +68,15 @@ impl Someone {
         }
     }
 
-    pub fn telemetry(&self) -> Subject {
-        Subject::Telemetry { agent_id: AGENT, visitor_id: self.visitor_id }
+    pub(crate) fn telemetry(&self) -> Subject {
+        Subject::Telemetry {
+            agent_id: AGENT,
+            visitor_id: self.visitor_id,
+        }
     }
 }
 
-pub fn post(text: &str) -> Command {
+pub(crate) fn post(text: &str) -> Command {
     Command {
         at: now(),
         action: Action::PostMessage {
@@ -76,14 +90,19 @@ pub fn post(text: &str) -> Command {
     }
 }
 
-pub fn clear() -> Command {
-    Command { at: now(), action: Action::Clear }
+pub(crate) fn clear() -> Command {
+    Command {
+        at: now(),
+        action: Action::Clear,
+    }
 }
 
-pub async fn run(log: &Log, subject: &Subject, command: Command) -> Receipt<Conversation> {
-    log.execute(subject, command, &Meta::default()).await.expect("the command is accepted")
+pub(crate) async fn run(log: &Log, subject: &Subject, command: Command) -> Receipt<Conversation> {
+    log.execute(subject, command, &Meta::default())
+        .await
+        .expect("the command is accepted")
 }
 
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix_millis(1_790_000_000_000)
 }
