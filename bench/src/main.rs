@@ -1,1 +1,47 @@
-fn main() {}
+//! Measures Diagent against its limit, in one run: `cargo run -p bench --release -- NAME`.
+//!
+//! Each bench starts the real binary (`target/release/diagent up`, in a folder of its own) and speaks HTTP to it. The limit
+//! is measured in the same run, interleaved with the product, on the same kind of server. An absolute figure is one of the
+//! machine; what counts is the ratio.
+
+mod append;
+mod client;
+mod memory;
+mod model;
+mod product;
+mod report;
+mod stream;
+mod visitor;
+
+use clap::{Parser, Subcommand};
+
+/// Benches of Diagent.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+    /// Rounds; the medians are shown.
+    #[arg(long, default_value_t = 3, global = true)]
+    rounds: usize,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Durable telemetry and commands through HTTP, against raw `JetStream` publishes with the same sync.
+    Append,
+    /// What Diagent adds to the time to the first token, against the same model called directly.
+    Stream,
+    /// Memory of the process, idle and with a thousand open streams.
+    Memory,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Arguments { bench, rounds } = Arguments::parse();
+    let report = match bench {
+        Bench::Append => append::run(rounds).await?,
+        Bench::Stream => stream::run(rounds).await?,
+        Bench::Memory => memory::run().await?,
+    };
+    report.show()
+}

@@ -1,0 +1,57 @@
+//! Memory of one process with all roles: idle, and with a thousand streams that wait for their next token.
+
+use crate::{
+    model::Model,
+    product::Product,
+    report::Report,
+    visitor::{Visitor, read_until},
+};
+
+const STREAMS: u32 = 1_000;
+
+pub(crate) async fn run() -> anyhow::Result<Report> {
+    let model = Model::start_hesitant().await?;
+    let base = format!("http://{}/v1", model.address);
+    let settings = [
+        ("LLM_BASE_URL", base.as_str()),
+        ("LLM_MODEL", "bench"),
+        ("LLM_API_KEY", "bench"),
+        ("MAX_TURNS", "2000"),
+        ("ANSWER_TIMEOUT_SECONDS", "600"),
+    ];
+    let product = Product::start(&settings).await?;
+    let idle = product.memory_mb()?;
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS {
+        let mut visitor = Visitor::init(&product.address).await?;
+        let mut answer = visitor.ask("How long does shipping take?").await?.into_body();
+        read_until(&mut answer, b"\"event\":\"token\"").await?;
+        streams.push((visitor, answer));
+    }
+    let busy = product.memory_mb()?;
+    model.go_on();
+    let mut finished = 0;
+    for (_visitor, answer) in &mut streams {
+        finished += u32::from(read_until(answer, b"\"event\":\"done\"").await.is_ok());
+    }
+    product.stop().await?;
+
+    let mut report = Report::new("memory");
+    report.row("idle, all roles", "MB", idle, None, "");
+    report.row(format!("with {STREAMS} open streams"), "MB", busy, None, "");
+    report.row(
+        "one open stream, its turn included",
+        "KB",
+        (busy - idle) * 1024.0 / f64::from(STREAMS),
+        None,
+        "",
+    );
+    report.row(
+        "streams that ended in done",
+        "",
+        f64::from(finished),
+        Some(f64::from(STREAMS)),
+        "1.00",
+    );
+    Ok(report)
+}
