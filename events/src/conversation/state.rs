@@ -141,6 +141,7 @@ impl Conversation {
         self.messages
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm per event: the whole fold on one page")]
     pub(super) fn on(&mut self, event: ConversationEvent) {
         use ConversationEvent as E;
         match event {

@@ -47,6 +47,7 @@ impl Log {
         let subjects = self.subjects_of_visitor(agent_id, visitor_id).await?;
         self.revoke(visitor_id, &subjects).await?;
 
+        let visitor = Subject::Visitor { agent_id, visitor_id };
         let receipt_id = ReceiptId::generate();
         let mut position = Position { partition, sequence: 0 };
         for _ in 0..ROUNDS {
@@ -54,9 +55,7 @@ impl Log {
             if standing.iter().all(|sequence| *sequence == position.sequence) && position.sequence > 0 {
                 break;
             }
-            position = self
-                .entomb(agent_id, visitor_id, receipt_id, standing.clone(), meta)
-                .await?;
+            position = self.entomb(&visitor, receipt_id, standing.clone(), meta).await?;
             let last = standing.last().copied().unwrap_or(0);
             for filter in visitor_filters(partition, agent_id, visitor_id) {
                 let stream = self.stream(partition).await?;
@@ -65,7 +64,7 @@ impl Log {
             }
         }
         self.purge_beside(&subjects).await?;
-        self.shared.caches.forget(&Subject::Visitor { agent_id, visitor_id });
+        self.shared.caches.forget(&visitor);
         for subject in &subjects {
             self.shared.caches.forget(subject);
         }
@@ -75,14 +74,12 @@ impl Log {
     /// Appends the tombstone that names `standing` and whatever earlier tombstones named.
     async fn entomb(
         &self,
-        agent_id: AgentId,
-        visitor_id: VisitorId,
+        subject: &Subject,
         receipt_id: ReceiptId,
         mut standing: Vec<u64>,
         meta: &Meta,
     ) -> Result<Position, LogError> {
-        let subject = Subject::Visitor { agent_id, visitor_id };
-        for Recorded { event, .. } in self.events_of(&subject).await? {
+        for Recorded { event, .. } in self.events_of(subject).await? {
             if let LogEvent::Visitor(VisitorEvent::Erased { removed, .. }) = event {
                 standing.extend(removed.into_iter().flat_map(|range| range.first..=range.last));
             }
@@ -95,7 +92,7 @@ impl Log {
             removed,
             at: self.clock().now(),
         };
-        match self.execute::<Visitor>(&subject, command, meta).await {
+        match self.execute::<Visitor>(subject, command, meta).await {
             Ok(receipt) => Ok(receipt.position),
             Err(ExecuteError::Log(error)) => Err(error),
             Err(ExecuteError::Refused(refusal)) => match refusal {},
