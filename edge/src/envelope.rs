@@ -1,5 +1,10 @@
 //! `{"data": …}` and `{"error": {"code", "message", "request_id"}}`: every answer is one of them.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "the envelope itself is what the others answer with"
+)]
+
 use std::{error::Error, sync::Arc, time::Duration};
 
 use axum::{

@@ -1,5 +1,10 @@
 //! `GET /healthz` (the process runs), `/readyz` (its dependencies answer) and `/metrics`, on every role.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "the envelope itself is what the others answer with"
+)]
+
 use std::{pin::Pin, sync::Arc};
 
 use axum::{
