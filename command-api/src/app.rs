@@ -1,0 +1,103 @@
+//! The one state that all handlers share.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use edge::{Tasks, operator::OperatorKey};
+use events::{
+    AgentId, Log, Subject, Timestamp,
+    agent::AgentDefinition,
+    cloud_event::Meta,
+    directory::Directory,
+    log::{ExecuteError, Receipt, Revocations, Stored},
+};
+
+use crate::{
+    RunError,
+    config::{Config, LimitsConfig, ReverbConfig},
+    error::ApiError,
+    guard::{client_ip::TrustedProxies, token::WidgetKeys},
+    metrics,
+};
+
+/// Everything that a request may need. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    pub log: Log,
+    pub directory: Directory,
+    pub revocations: Revocations,
+    pub widget_keys: WidgetKeys,
+    pub operators: OperatorKey,
+    pub limits: LimitsConfig,
+    pub trusted_proxies: TrustedProxies,
+    pub reverb: ReverbConfig,
+    pub sync_answer_timeout: Duration,
+    pub stream_drain_grace: Duration,
+    pub tasks: Tasks,
+}
+
+impl App {
+    /// Brings everything together; returns when all agents, workspaces and revocations are known.
+    ///
+    /// # Errors
+    /// A secret is missing or short, or the log cannot be read.
+    pub async fn build(config: Config, log: Log, tasks: Tasks) -> Result<Self, RunError> {
+        let keys = config.keys()?;
+        let directory = Directory::follow(&log).await?;
+        let revocations = log.revocations().await?;
+        Ok(Self(Arc::new(Parts {
+            log,
+            directory,
+            revocations,
+            widget_keys: keys.widget,
+            operators: keys.operators,
+            limits: config.limits,
+            trusted_proxies: config.trusted_proxies,
+            reverb: config.reverb,
+            sync_answer_timeout: config.sync_answer_timeout,
+            stream_drain_grace: config.stream_drain_grace,
+            tasks,
+        })))
+    }
+
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        self.log.clock().now()
+    }
+
+    /// The agent, as visitors see it: one that is not published does not exist.
+    ///
+    /// # Errors
+    /// `agent_not_found`.
+    pub fn published_agent(&self, agent_id: AgentId) -> Result<Arc<AgentDefinition>, ApiError> {
+        self.directory
+            .agent(agent_id)
+            .filter(|agent| agent.published)
+            .ok_or(ApiError::AgentNotFound)
+    }
+
+    /// Decides a command and stores what it changes, with the time it took.
+    ///
+    /// # Errors
+    /// The aggregate's refusal as the caller sees it, or `log_unavailable`.
+    pub async fn execute<A: Stored>(
+        &self,
+        subject: &Subject,
+        command: A::Command,
+        meta: &Meta,
+    ) -> Result<Receipt<A>, ApiError>
+    where
+        ApiError: From<ExecuteError<A::Error>>,
+    {
+        Ok(metrics::timed(A::TYPE, self.log.execute::<A>(subject, command, meta)).await?)
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

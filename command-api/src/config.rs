@@ -1,0 +1,254 @@
+//! What this role is told from outside: flags and environment variables, checked before anything starts.
+//!
+//! Secrets are optional here because `diagent up` makes its own; [`Config::keys`] refuses a role that has none.
+
+use std::{convert::Infallible, fmt, net::SocketAddr, num::ParseIntError, str::FromStr, time::Duration};
+
+use edge::operator::OperatorKey;
+
+use crate::guard::{client_ip::TrustedProxies, token::WidgetKeys};
+
+/// Secrets shorter than this, in bytes, are refused.
+pub const SECRET_BYTES_MIN: usize = 32;
+
+/// Settings of the command API.
+#[derive(Debug, Clone, clap::Args)]
+#[group(id = "command_api")]
+pub struct Config {
+    /// Where the widget API listens
+    #[arg(long, env = "COMMAND_API_ADDR", default_value = "127.0.0.1:8080")]
+    pub command_api_addr: SocketAddr,
+
+    /// Signs visitors' tokens; at least 32 bytes
+    #[arg(long, env = "WIDGET_JWT_SECRET", hide_env_values = true)]
+    pub widget_jwt_secret: Option<Secret>,
+
+    /// The secret before the last rotation: its tokens are still accepted
+    #[arg(long, env = "WIDGET_JWT_SECRET_PREVIOUS", hide_env_values = true)]
+    pub widget_jwt_secret_previous: Option<Secret>,
+
+    /// Verifies operators' tokens; at least 32 bytes
+    #[arg(
+        id = "command_api_operator_jwt_secret",
+        long = "command-api-operator-jwt-secret",
+        env = "OPERATOR_JWT_SECRET",
+        hide_env_values = true
+    )]
+    pub operator_jwt_secret: Option<Secret>,
+
+    /// Networks whose X-Forwarded-For is believed, as CIDRs separated by commas
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "")]
+    pub trusted_proxies: TrustedProxies,
+
+    /// How long `POST /messages` waits for the answer before it says `answer_pending`
+    #[arg(long, env = "SYNC_ANSWER_TIMEOUT", default_value = "25s", value_parser = parse_duration)]
+    pub sync_answer_timeout: Duration,
+
+    /// How long open streams may go on after the process was told to stop
+    #[arg(long, env = "STREAM_DRAIN_GRACE", default_value = "10s", value_parser = parse_duration)]
+    pub stream_drain_grace: Duration,
+
+    #[command(flatten)]
+    pub reverb: ReverbConfig,
+
+    #[command(flatten)]
+    pub limits: LimitsConfig,
+}
+
+/// Where `init` sends the widget for live events.
+#[derive(Debug, Clone, clap::Args)]
+#[group(id = "command_api_reverb")]
+pub struct ReverbConfig {
+    /// The public key of the Pusher-compatible socket
+    #[arg(long, env = "REVERB_APP_KEY", default_value = "diagent")]
+    pub reverb_app_key: String,
+
+    /// The host that browsers reach the socket on
+    #[arg(long, env = "REVERB_HOST", default_value = "localhost")]
+    pub reverb_host: String,
+
+    /// The port that browsers reach the socket on
+    #[arg(long, env = "REVERB_PORT", default_value_t = 8080)]
+    pub reverb_port: u16,
+
+    /// `ws` or `wss`
+    #[arg(long, env = "REVERB_SCHEME", default_value = "ws")]
+    pub reverb_scheme: String,
+}
+
+/// Requests that one key may make in a minute; 0 is without limit. The defaults are the contract's.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[group(id = "command_api_limits")]
+pub struct LimitsConfig {
+    /// `init`, per client address and agent
+    #[arg(long, env = "LIMIT_INIT_PER_MINUTE", default_value_t = 60)]
+    pub limit_init_per_minute: u64,
+
+    /// Writing, per token
+    #[arg(long, env = "LIMIT_SESSION_PER_MINUTE", default_value_t = 30)]
+    pub limit_session_per_minute: u64,
+
+    /// Reading, per token: a bucket of its own, so that polling never starves sending
+    #[arg(long, env = "LIMIT_READ_PER_MINUTE", default_value_t = 30)]
+    pub limit_read_per_minute: u64,
+
+    /// Leads, per token
+    #[arg(long, env = "LIMIT_LEADS_PER_MINUTE", default_value_t = 5)]
+    pub limit_leads_per_minute: u64,
+}
+
+/// A setting that the role cannot start with.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    #[error("{0} is shorter than {SECRET_BYTES_MIN} bytes")]
+    Short(&'static str),
+}
+
+/// What tokens are checked with.
+pub(crate) struct Keys {
+    pub(crate) widget: WidgetKeys,
+    pub(crate) operators: OperatorKey,
+}
+
+impl Config {
+    /// The keys of both kinds of tokens.
+    pub(crate) fn keys(&self) -> Result<Keys, ConfigError> {
+        let widget = long_enough("WIDGET_JWT_SECRET", self.widget_jwt_secret.as_ref())?;
+        let previous = match &self.widget_jwt_secret_previous {
+            Some(secret) if !secret.expose().is_empty() => {
+                Some(long_enough("WIDGET_JWT_SECRET_PREVIOUS", Some(secret))?)
+            }
+            _ => None,
+        };
+        let operators = long_enough("OPERATOR_JWT_SECRET", self.operator_jwt_secret.as_ref())?;
+        let operators = OperatorKey::new(operators.expose()).map_err(|_| ConfigError::Short("OPERATOR_JWT_SECRET"))?;
+        Ok(Keys {
+            widget: WidgetKeys::new(widget, previous),
+            operators,
+        })
+    }
+}
+
+fn long_enough<'a>(name: &'static str, secret: Option<&'a Secret>) -> Result<&'a Secret, ConfigError> {
+    match secret {
+        None => Err(ConfigError::Missing(name)),
+        Some(secret) if secret.expose().is_empty() => Err(ConfigError::Missing(name)),
+        Some(secret) if secret.expose().len() < SECRET_BYTES_MIN => Err(ConfigError::Short(name)),
+        Some(secret) => Ok(secret),
+    }
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text, for whoever signs or verifies with it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl FromStr for Secret {
+    type Err = Infallible;
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+/// Reads `25`, `25s`, `250ms` or `2m`.
+fn parse_duration(text: &str) -> Result<Duration, ParseIntError> {
+    let text = text.trim();
+    if let Some(number) = text.strip_suffix("ms") {
+        return number.trim().parse().map(Duration::from_millis);
+    }
+    if let Some(number) = text.strip_suffix('m') {
+        return number
+            .trim()
+            .parse::<u32>()
+            .map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
+    }
+    text.strip_suffix('s')
+        .unwrap_or(text)
+        .trim()
+        .parse()
+        .map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    #[test]
+    fn the_limits_are_the_contracts() {
+        let LimitsConfig {
+            limit_init_per_minute,
+            limit_session_per_minute,
+            limit_read_per_minute,
+            limit_leads_per_minute,
+        } = Command::parse_from(["command-api"]).config.limits;
+        assert_eq!(
+            (
+                limit_init_per_minute,
+                limit_session_per_minute,
+                limit_read_per_minute,
+                limit_leads_per_minute
+            ),
+            (60, 30, 30, 5)
+        );
+    }
+
+    #[test]
+    fn a_role_without_a_long_secret_does_not_start() {
+        let keys = |arguments: &[&str]| {
+            let all = ["command-api"].iter().chain(arguments);
+            Command::parse_from(all)
+                .config
+                .keys()
+                .map(|_| ())
+                .map_err(|error| error.to_string())
+        };
+        let widget = ["--widget-jwt-secret", "0123456789abcdef0123456789abcdef"];
+        assert_eq!(keys(&[]), Err("WIDGET_JWT_SECRET is not set".to_owned()));
+        assert_eq!(
+            keys(&["--widget-jwt-secret", "short"]),
+            Err("WIDGET_JWT_SECRET is shorter than 32 bytes".to_owned())
+        );
+        assert_eq!(keys(&widget), Err("OPERATOR_JWT_SECRET is not set".to_owned()));
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        assert_eq!(format!("{:?}", Secret::from("hidden".to_owned())), "<secret>");
+    }
+
+    #[test]
+    fn durations_name_their_unit() {
+        for (text, millis) in [("25", 25_000), ("25s", 25_000), ("250ms", 250), ("2m", 120_000)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        assert!(parse_duration("soon").is_err(), "no number");
+    }
+}

@@ -1,0 +1,87 @@
+//! Cross-origin headers on every answer of the widget's paths, also on errors: a widget that cannot read its 403 shows nothing.
+//!
+//! Which site may use an agent is decided by `origin.rs`; here any origin is answered, without credentials, as the contract
+//! says ("CORS is permissive").
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+/// The paths that browsers on customers' sites call.
+const WIDGET_PATHS: &str = "/api/v1/widget";
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
+const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("600");
+const REQUEST_HEADERS: &str = "authorization, content-type, last-event-id, if-none-match, traceparent, x-request-id";
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Diagent-Position, Diagent-Message-Id, ETag, X-Request-Id",
+);
+
+/// Headers of our own that a client may send, whatever they are called.
+const OWN_PREFIX: &str = "diagent-";
+
+/// Answers preflights and adds the headers to everything else.
+pub async fn cross_origin(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if !path
+        .strip_prefix(WIDGET_PATHS)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    {
+        return next.run(request).await;
+    }
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = if request.method() == Method::OPTIONS {
+        preflight(request.headers())
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
+    response
+}
+
+fn preflight(request: &HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS);
+    if let Ok(allowed) = HeaderValue::from_str(&allowed_headers(request)) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+    }
+    response
+}
+
+/// The known headers, and those of our own that the browser asks for: CORS knows no prefixes.
+fn allowed_headers(request: &HeaderMap) -> String {
+    let asked = request
+        .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+        .and_then(|value| value.to_str().ok());
+    let own = asked
+        .unwrap_or_default()
+        .split(',')
+        .map(|name| name.trim().to_ascii_lowercase())
+        .filter(|name| {
+            name.starts_with(OWN_PREFIX) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        });
+    own.fold(REQUEST_HEADERS.to_owned(), |all, name| format!("{all}, {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_our_own_are_allowed_and_others_are_not() {
+        let mut request = HeaderMap::new();
+        let asked = HeaderValue::from_static("Content-Type, Diagent-Trial, X-Evil");
+        request.insert(header::ACCESS_CONTROL_REQUEST_HEADERS, asked);
+        assert_eq!(allowed_headers(&request), format!("{REQUEST_HEADERS}, diagent-trial"));
+    }
+}
