@@ -16,7 +16,7 @@ async fn while_the_server_is_away_writes_say_so_and_recover_by_themselves() {
     let subject = Someone::new().conversation();
     run(&log, &subject, post("before")).await;
 
-    nats.kill().await;
+    nats.kill();
     let away = log.execute::<Conversation>(&subject, clear(), &Meta::default()).await;
     assert!(
         matches!(

