@@ -18,11 +18,11 @@ use crate::user::User;
 /// When the pipe to us closes, our process is gone: end the server's group, at last by force, and remove what is named.
 const WATCHDOG: &str = r#"
 read -r _ || true
-kill -TERM -- "-$0" 2>/dev/null || true
+kill -s TERM -- "-$0" 2>/dev/null || true
 i=0
-while kill -0 -- "-$0" 2>/dev/null; do
+while kill -s 0 -- "-$0" 2>/dev/null; do
     i=$((i + 1))
-    if [ "$i" -ge 50 ]; then kill -KILL -- "-$0" 2>/dev/null; break; fi
+    if [ "$i" -ge 50 ]; then kill -s KILL -- "-$0" 2>/dev/null; break; fi
     sleep 0.1
 done
 if [ -n "$1" ]; then rm -rf -- "$1"; fi
