@@ -1,1 +1,85 @@
-//! responder
+//! Answers visitors' messages: takes turns from the log, retrieves passages from Postgres, streams frames over the bus, and
+//! appends the finished answer.
+//!
+//! In reading order: [`worker`] (which turn, on which instance), `turn` (one turn from start to end), `retrieve` (passages),
+//! `answer` (what is said: curated, small talk, extractive, or a model's), `prompt` (what a model is told).
+//!
+//! Any number of instances may run. A turn whose responder dies is delivered again after four seconds.
+
+mod answer;
+pub mod config;
+mod metrics;
+mod prompt;
+mod retrieve;
+mod stops;
+mod turn;
+mod worker;
+
+use std::sync::Arc;
+
+use edge::{ServeLimits, Tasks, health};
+use events::{Log, directory::Directory, log::LogError};
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+
+pub use self::config::Config;
+use self::{answer::Answerer, stops::Stops, worker::Worker};
+
+const ROLE: &str = "responder";
+
+/// Why the role could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("the log cannot be read")]
+    Log(#[from] LogError),
+    #[error("the model's client cannot be made")]
+    Model(#[from] reqwest::Error),
+    #[error("the health endpoint cannot be served")]
+    Serve(#[from] std::io::Error),
+}
+
+/// Answers until the drain, then finishes the turns that run.
+///
+/// # Errors
+/// The log cannot be read at the start, or the health endpoint cannot be served.
+pub async fn run(config: Config, log: Log, pool: PgPool, listener: TcpListener, tasks: Tasks) -> Result<(), RunError> {
+    metrics::describe();
+    let directory = Directory::follow(&log).await?;
+    let stops = Stops::follow(&log, &tasks);
+    let answerer = Answerer::new(&config.model)?;
+    let worker = Worker {
+        log: log.clone(),
+        pool: pool.clone(),
+        directory,
+        answerer,
+        stops,
+        config,
+        tasks: tasks.clone(),
+    };
+    worker::start(&Arc::new(worker));
+
+    let checks = move || -> health::Checks {
+        let (log, pool) = (log.clone(), pool.clone());
+        Box::pin(async move {
+            let log = log.ping().await.map_err(|error| error.to_string());
+            let postgres = sqlx::query("SELECT 1")
+                .execute(&pool)
+                .await
+                .map(drop)
+                .map_err(|error| error.to_string());
+            vec![
+                health::Check {
+                    name: "log",
+                    result: log,
+                },
+                health::Check {
+                    name: "postgres",
+                    result: postgres,
+                },
+            ]
+        })
+    };
+    let router = edge::layers(health::router(ROLE, checks, edge::metrics::install()), ROLE);
+    edge::serve(listener, router, &tasks, ServeLimits::default()).await?;
+    Ok(())
+}

@@ -52,6 +52,21 @@ impl FrameWriter {
         Ok(writer)
     }
 
+    /// Goes on with the frames of `attempt` from the index `next`, whatever was written before.
+    pub fn resume(
+        log: &Log,
+        (conversation_id, answer_id): (ConversationId, MessageId),
+        attempt: u32,
+        next: u32,
+    ) -> Self {
+        Self {
+            log: log.clone(),
+            subject: tokens::subject(conversation_id, answer_id),
+            attempt,
+            next,
+        }
+    }
+
     /// Sends the next frame; waits for the server with every thirty-second and with the last.
     ///
     /// # Errors

@@ -1,0 +1,60 @@
+//! Every figure of the responder: name, unit, meaning.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+pub(crate) fn describe() {
+    describe_counter!(
+        "responder_turns_total",
+        "Turns by outcome: answered, stopped, failed, void, redelivered"
+    );
+    describe_histogram!(
+        "responder_first_token_seconds",
+        Unit::Seconds,
+        "From a turn's start to its first token"
+    );
+    describe_histogram!(
+        "responder_turn_seconds",
+        Unit::Seconds,
+        "From a turn's start to its last frame"
+    );
+    describe_histogram!(
+        "responder_retrieval_seconds",
+        Unit::Seconds,
+        "Time to find the passages of a question"
+    );
+    describe_gauge!(
+        "responder_turns_running",
+        "Turns that are being answered or wait for their place"
+    );
+}
+
+pub(crate) fn turn_ended(outcome: &'static str, elapsed: Duration) {
+    counter!("responder_turns_total", "outcome" => outcome).increment(1);
+    histogram!("responder_turn_seconds").record(elapsed);
+}
+
+pub(crate) fn first_token(elapsed: Duration) {
+    histogram!("responder_first_token_seconds").record(elapsed);
+}
+
+pub(crate) fn retrieval(elapsed: Duration) {
+    histogram!("responder_retrieval_seconds").record(elapsed);
+}
+
+/// Counts a turn while it lives.
+pub(crate) struct Running;
+
+impl Running {
+    pub(crate) fn begin() -> Self {
+        gauge!("responder_turns_running").increment(1);
+        Self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        gauge!("responder_turns_running").decrement(1);
+    }
+}
