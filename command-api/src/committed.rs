@@ -8,7 +8,7 @@ use edge::envelope::{POSITION, position_value};
 use events::{MessageId, Position};
 
 /// The header that names the answer which a request opened or found.
-pub const MESSAGE_ID_HEADER: &str = "diagent-message-id";
+const MESSAGE_ID_HEADER: &str = "diagent-message-id";
 
 /// 204, with the position of what was written.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use edge::{Answer, BadInput, Failure, FieldError, failure_response};
@@ -12,8 +12,9 @@ use events::{
     log::{ExecuteError, LogError},
     visitor, workspace,
 };
+use serde::Serialize;
 
-use crate::committed::MESSAGE_ID_HEADER;
+use crate::committed::message_id_header;
 
 /// Why a request was refused or failed. The text is a sentence for the caller; the cause is for the request log.
 #[derive(Debug, thiserror::Error)]
@@ -151,16 +152,50 @@ impl Failure for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let header = match &self {
-            Self::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-            _ => self.message_id().and_then(|id| {
-                let value = HeaderValue::from_str(&id.to_string()).ok()?;
-                Some((HeaderName::from_static(MESSAGE_ID_HEADER), value))
-            }),
-        };
+        let is_unauthorized = matches!(self, Self::Unauthorized);
+        let named = self.message_id().map(|message_id| NamedError::of(&self, message_id));
         let mut response = failure_response(self);
-        response.headers_mut().extend(header);
+        if is_unauthorized {
+            let bearer = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if let Some(named) = named {
+            response
+                .headers_mut()
+                .extend([message_id_header(named.error.message_id)]);
+            if let Ok(body) = serde_json::to_vec(&named) {
+                *response.body_mut() = body.into();
+            }
+        }
         response
+    }
+}
+
+/// The envelope with the answer that the caller can go on to read.
+#[derive(Serialize)]
+struct NamedError {
+    error: NamedDetail,
+}
+
+#[derive(Serialize)]
+struct NamedDetail {
+    code: &'static str,
+    message: String,
+    request_id: String,
+    message_id: MessageId,
+}
+
+impl NamedError {
+    fn of(error: &ApiError, message_id: MessageId) -> Self {
+        let (_, code, _) = error.row();
+        Self {
+            error: NamedDetail {
+                code,
+                message: error.to_string(),
+                request_id: edge::request_id(),
+                message_id,
+            },
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::{
     body::{Body, Bytes, HttpBody as _},
     extract::{FromRequest, Request, State},
-    http::header,
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -67,7 +66,7 @@ async fn collect(body: Body, bytes_max: usize) -> Result<Bytes, BadInput> {
     }
 }
 
-/// JSON that may be left out.
+/// JSON that may be left out, or `null`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OptionalJson<T>(pub T);
 
@@ -77,12 +76,11 @@ where
     S: Send + Sync,
 {
     type Rejection = BadInput;
-    async fn from_request(mut request: Request, state: &S) -> Result<Self, BadInput> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, BadInput> {
         if request.body().size_hint().exact() == Some(0) {
-            request.headers_mut().remove(header::CONTENT_TYPE);
             return Ok(Self(T::default()));
         }
-        let Json(value) = Json::<T>::from_request(request, state).await?;
-        Ok(Self(value))
+        let Json(value) = Json::<Option<T>>::from_request(request, state).await?;
+        Ok(Self(value.unwrap_or_default()))
     }
 }

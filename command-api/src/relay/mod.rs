@@ -10,5 +10,6 @@ mod queue;
 mod sse;
 mod turn;
 
+pub use queue::Line;
 pub use sse::{drained, stream, stream_nothing};
 pub use turn::Turn;

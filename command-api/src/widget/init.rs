@@ -116,7 +116,7 @@ pub struct ActiveMessage {
     responses((status = 200, body = InitAnswer)),
     security(()),
 )]
-#[tracing::instrument(name = "widget.init", skip_all, fields(agent.id = %request.agent_id.escape_debug()))]
+#[tracing::instrument(name = "widget.init", skip_all, fields(agent.id = tracing::field::Empty))]
 pub async fn init(
     State(app): State<App>,
     caller: Caller,
@@ -125,7 +125,8 @@ pub async fn init(
     request.check()?;
     let key = limits::key(&[&caller.ip.to_string(), &request.agent_id]);
     limits::admit(&app, Bucket::Init, &key, &caller.rate).await?;
-    let agent_id = request.agent_id.parse().map_err(|_| ApiError::AgentNotFound)?;
+    let agent_id: AgentId = request.agent_id.parse().map_err(|_| ApiError::AgentNotFound)?;
+    tracing::Span::current().record("agent.id", tracing::field::display(agent_id));
     let agent = app.published_agent(agent_id)?;
     origin::check(&agent.allowed_origins, &caller.headers)?;
 
