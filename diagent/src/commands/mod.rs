@@ -1,0 +1,9 @@
+//! Commands of operators and analysts. They speak to the APIs as any other client would.
+
+pub mod agent;
+mod api;
+pub mod knowledge;
+pub mod projections;
+pub mod replay;
+pub mod schema;
+pub mod token;

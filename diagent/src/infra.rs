@@ -1,0 +1,88 @@
+//! Which NATS and which Postgres.
+
+use std::{path::PathBuf, str::FromStr as _, time::Duration};
+
+use anyhow::Context as _;
+use events::{Clock, Log, log::LogConfig};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// A request waits this long for a connection before it is told to come back.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The servers, and the log's shape when it has to be created.
+#[derive(Debug, Clone, clap::Args)]
+pub struct InfraArgs {
+    /// Your own NATS with JetStream; unset, `up` runs one
+    #[arg(long, env = "NATS_URL", hide_env_values = true, global = true)]
+    pub nats_url: Option<String>,
+
+    /// Your own PostgreSQL; unset, `up` runs one
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+
+    /// Partitions of the log; fixed when it is created
+    #[arg(long, env = "LOG_PARTITIONS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
+    pub log_partitions: u16,
+
+    /// Copies of each stream: 1, or 3 on a cluster
+    #[arg(long, env = "LOG_REPLICAS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5), global = true)]
+    pub log_replicas: u8,
+
+    /// Where `up` keeps its data, and other commands find its secrets
+    #[arg(long, env = "DIAGENT_DATA_DIR", default_value = ".diagent", global = true)]
+    pub data_dir: PathBuf,
+}
+
+/// A setting is missing or wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingError(pub String);
+
+impl InfraArgs {
+    /// The address of NATS, which a role on its own cannot do without.
+    ///
+    /// # Errors
+    /// It is not set.
+    pub fn required_nats(&self) -> Result<&str, SettingError> {
+        self.nats_url.as_deref().ok_or_else(|| missing("NATS_URL"))
+    }
+
+    /// The address of Postgres, which most roles cannot do without.
+    ///
+    /// # Errors
+    /// It is not set.
+    pub fn required_database(&self) -> Result<&str, SettingError> {
+        self.database_url.as_deref().ok_or_else(|| missing("DATABASE_URL"))
+    }
+
+    /// Connects a role to the log.
+    ///
+    /// # Errors
+    /// The log cannot be reached, or is another than expected.
+    pub async fn log(&self, nats_url: &str, role: &'static str, clock: Clock) -> anyhow::Result<Log> {
+        let config = LogConfig {
+            nats_url: nats_url.to_owned(),
+            partitions: self.log_partitions,
+            replicas: usize::from(self.log_replicas),
+            role,
+        };
+        Log::connect(&config, clock).await.context("there is no log to work with")
+    }
+}
+
+fn missing(name: &str) -> SettingError {
+    SettingError(format!("{name} is not set; a role on its own needs it (`diagent up` runs everything by itself)"))
+}
+
+/// Connections for one role; made when they are needed, so that a role starts while Postgres is away.
+///
+/// # Errors
+/// The address is no address.
+pub fn database(url: &str, role: &'static str) -> Result<PgPool, SettingError> {
+    let options = PgConnectOptions::from_str(url).map_err(|_| SettingError("DATABASE_URL is no PostgreSQL address".to_owned()))?;
+    let options = options.application_name(role).options([("statement_timeout", "60s"), ("lock_timeout", "30s")]);
+    Ok(PgPoolOptions::new().max_connections(24).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options))
+}

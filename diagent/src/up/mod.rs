@@ -1,0 +1,165 @@
+//! `diagent up`: everything on one machine, with nothing else installed but Rust, Python's pip and a C compiler.
+
+mod knowledge;
+
+use std::{net::SocketAddr, path::Path};
+
+use anyhow::Context as _;
+use edge::{ServeLimits, Tasks, operator::OperatorKey};
+use embedded::{Binaries, DataDir, NatsServer, Postgres};
+use events::Clock;
+use tokio::net::TcpListener;
+
+use crate::{
+    demo,
+    infra::InfraArgs,
+    lifecycle, print,
+    roles::{self, Listeners, RoleConfigs, Running},
+};
+
+/// The secrets that `up` makes, by the name of their file.
+pub const WIDGET_SECRET: &str = "widget_jwt_secret";
+pub const OPERATOR_SECRET: &str = "operator_jwt_secret";
+
+/// Run everything on this machine.
+#[derive(Debug, Clone, clap::Args)]
+#[group(id = "up")]
+pub struct Up {
+    /// Where the demo site is served
+    #[arg(long, env = "DEMO_ADDR", default_value = "127.0.0.1:8082")]
+    pub demo_addr: SocketAddr,
+
+    #[command(flatten)]
+    pub roles: RoleConfigs,
+}
+
+/// The servers that `up` runs itself.
+#[derive(Default)]
+struct Servers {
+    nats: Option<NatsServer>,
+    postgres: Option<Postgres>,
+}
+
+impl Up {
+    /// Starts everything, says where it is, and runs until a signal.
+    ///
+    /// # Errors
+    /// With a message that says what to do.
+    pub async fn run(self, infra: InfraArgs) -> anyhow::Result<()> {
+        let data = DataDir::open(&infra.data_dir)?;
+        let tasks = Tasks::new();
+        let mut servers = Servers::default();
+        let started = tokio::select! {
+            started = self.start(&data, infra, &mut servers, &tasks) => started,
+            signalled = lifecycle::signalled() => signalled.context("signals cannot be heard").and(Ok(None)),
+        };
+        let ended = match started {
+            Ok(Some(mut running)) => roles::until_signalled(&mut running, &tasks).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        lifecycle::drain(&tasks).await;
+        servers.stop().await?;
+        ended
+    }
+
+    async fn start(
+        mut self,
+        data: &DataDir,
+        mut infra: InfraArgs,
+        servers: &mut Servers,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Option<Running>> {
+        let demo_listener = roles::bind(self.demo_addr, "DEMO_ADDR").await?;
+        let listeners = Listeners::bind(&self.roles).await?;
+        servers.start(data, &mut infra).await?;
+        let operators = self.fill_secrets(data)?;
+
+        let (command_api, read_api) = listeners.addresses()?;
+        self.roles.command_api.reverb.reverb_port = command_api.port();
+        let running = roles::start((self.roles, listeners), &infra, &Clock::default(), tasks).await?;
+
+        let demo_address = demo_listener.local_addr()?;
+        serve_demo(demo_listener, command_api, tasks);
+        knowledge::load(command_api, demo_address, &operators, &infra).await?;
+        announce(data.path(), [demo_address, command_api, read_api]);
+        Ok(Some(running))
+    }
+
+    /// Takes the secrets from the environment, or else makes them and keeps them in the data folder.
+    fn fill_secrets(&mut self, data: &DataDir) -> anyhow::Result<OperatorKey> {
+        let configs = &mut self.roles;
+        if configs.command_api.widget_jwt_secret.is_none() {
+            configs.command_api.widget_jwt_secret = Some(data.secret(WIDGET_SECRET)?.into());
+        }
+        let operator = match &configs.command_api.operator_jwt_secret {
+            Some(secret) => secret.expose().to_owned(),
+            None => data.secret(OPERATOR_SECRET)?,
+        };
+        configs.command_api.operator_jwt_secret = Some(operator.clone().into());
+        configs.read_api.operator_jwt_secret = Some(operator.clone().into());
+        Ok(OperatorKey::new(&operator)?)
+    }
+}
+
+impl Servers {
+    /// Starts the servers whose addresses are not given, and fills the addresses in.
+    async fn start(&mut self, data: &DataDir, infra: &mut InfraArgs) -> anyhow::Result<()> {
+        if infra.nats_url.is_some() && infra.database_url.is_some() {
+            return Ok(());
+        }
+        let binaries = Binaries::fetch(&data.path().join("cache")).await?;
+        if infra.nats_url.is_none() {
+            let password = data.secret("nats_password")?;
+            let nats = NatsServer::start(&binaries, &data.path().join("nats"), &password).await?;
+            infra.nats_url = Some(nats.url().to_owned());
+            self.nats = Some(nats);
+        }
+        if infra.database_url.is_none() {
+            let password = data.secret("postgres_password")?;
+            let postgres = Postgres::start(&binaries, &data.path().join("postgres"), &password).await?;
+            infra.database_url = Some(postgres.url());
+            self.postgres = Some(postgres);
+        }
+        Ok(())
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        if let Some(postgres) = self.postgres {
+            postgres.stop().await?;
+        }
+        if let Some(nats) = self.nats {
+            nats.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+fn serve_demo(listener: TcpListener, command_api: SocketAddr, tasks: &Tasks) {
+    let router = demo::router(format!("http://{command_api}"));
+    let (inner, router) = (tasks.clone(), edge::layers(router, "demo"));
+    tasks.spawn(async move {
+        if let Err(error) = edge::serve(listener, router, &inner, ServeLimits::default()).await {
+            tracing::error!(%error, "the demo site cannot be served");
+        }
+    });
+}
+
+fn announce(data: &Path, [demo, command_api, read_api]: [SocketAddr; 3]) {
+    let rows = [
+        ("Chat", format!("http://{demo}"), "a demo site, and its agent in the corner"),
+        ("Widget API", format!("http://{command_api}/docs"), "what the widget talks to"),
+        ("Read API", format!("http://{read_api}/docs"), "leads, conversations, figures, the event log"),
+        ("Data", data.display().to_string(), "kept over restarts"),
+    ];
+    let widest = rows.iter().map(|(_, value, _)| value.len()).max().unwrap_or_default();
+    print::line(format!("\n{}\n", print::bold("Diagent is ready.")));
+    for (name, value, what) in rows {
+        print::line(format!("  {name:<12}{value:<widest$}   {what}"));
+    }
+    print::line(
+        "\n  diagent token          mints a token for the read API\n  \
+         diagent replay         prints the event log\n  \
+         Ctrl-C                 stops everything; what is under way is finished first\n",
+    );
+}
