@@ -1,6 +1,6 @@
 //! What this role is told from outside: flags and environment variables, checked before anything starts.
 //!
-//! Secrets are optional here because `diagent up` makes its own; [`Config::keys`] refuses a role that has none.
+//! Secrets are optional here because `diagent up` makes its own; `Config::keys` refuses a role that has none.
 
 use std::{convert::Infallible, fmt, net::SocketAddr, num::ParseIntError, str::FromStr, time::Duration};
 

@@ -6,7 +6,7 @@
 //! 2. [`guard`] says who may come in: tokens, origins, limits, quota, client addresses, bodies.
 //! 3. [`widget`] is the contract, one file per endpoint; [`admin`] and [`takeover`] are for operators and a site's team.
 //! 4. [`relay`] brings token frames from the bus to a response.
-//! 5. [`error`] is the one table of statuses and codes, [`metrics`] the one list of figures, [`openapi`] what is said of all
+//! 5. [`error`] is the one table of statuses and codes, [`metrics`] the one list of figures, [`mod@openapi`] what is said of all
 //!    endpoints at once.
 //!
 //! There is no Postgres here: what a request needs is in the log, or in memory following it.
