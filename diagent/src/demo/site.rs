@@ -1,0 +1,97 @@
+//! The pages of the demo site: each is a fragment of HTML within one frame.
+
+const FRAME: &str = include_str!("assets/frame.html");
+const NOT_FOUND: &str = include_str!("assets/pages/not-found.html");
+
+/// One page of the site.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Page {
+    pub(super) path: &'static str,
+    title: &'static str,
+    /// For search engines.
+    description: &'static str,
+    body: &'static str,
+}
+
+/// All pages. What stands here is served, and known to the agent.
+pub(super) const PAGES: [Page; 6] = [
+    Page {
+        path: "/",
+        title: "Outdoor gear on loan",
+        description: "Rent tents, sleeping bags, packs and waterproofs by post, anywhere in mainland Britain.",
+        body: include_str!("assets/pages/home.html"),
+    },
+    Page {
+        path: "/pricing",
+        title: "Pricing",
+        description: "What gear, kits and damage cover cost, and how to pay less.",
+        body: include_str!("assets/pages/pricing.html"),
+    },
+    Page {
+        path: "/shipping",
+        title: "Shipping and returns",
+        description: "When your parcel arrives, where we deliver, and how the gear comes back.",
+        body: include_str!("assets/pages/shipping.html"),
+    },
+    Page {
+        path: "/refunds",
+        title: "Refunds and cancellations",
+        description: "Cancel, move your dates, or get your money back.",
+        body: include_str!("assets/pages/refunds.html"),
+    },
+    Page {
+        path: "/faq",
+        title: "Questions and answers",
+        description: "What people ask before their first rental.",
+        body: include_str!("assets/pages/faq.html"),
+    },
+    Page {
+        path: "/contact",
+        title: "Contact",
+        description: "Our depot, our hours, and how to reach a person.",
+        body: include_str!("assets/pages/contact.html"),
+    },
+];
+
+/// A page as the agent learns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Where the page is served; what citations point to.
+    pub url: String,
+    pub title: String,
+    /// The whole page, exactly as it is served.
+    pub html: String,
+}
+
+/// The agent's knowledge: exactly the pages that are served at `demo_origin` (without a slash at its end).
+pub fn documents(demo_origin: &str) -> Vec<Document> {
+    PAGES
+        .iter()
+        .map(|page| Document {
+            url: format!("{demo_origin}{}", page.path),
+            title: page.title.to_owned(),
+            html: page.html(),
+        })
+        .collect()
+}
+
+/// What any other address shows.
+pub(super) fn not_found() -> String {
+    framed("Page not found", "", NOT_FOUND)
+}
+
+impl Page {
+    /// The whole page.
+    pub(super) fn html(&self) -> String {
+        let link = format!("<a href=\"{}\">", self.path);
+        let current = format!("<a href=\"{}\" aria-current=\"page\">", self.path);
+        framed(self.title, self.description, self.body).replacen(&link, &current, 1)
+    }
+}
+
+fn framed(title: &str, description: &str, body: &str) -> String {
+    FRAME
+        .replacen("{title}", title, 1)
+        .replacen("{description}", description, 1)
+        .replacen("{body}", body, 1)
+}
