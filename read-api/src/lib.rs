@@ -1,1 +1,70 @@
-//! read-api
+//! Serves what the projections built, and the log itself. It writes nothing.
+//!
+//! - [`queries`]: one file per list or thing that a site's team reads; [`replay`]: the log, for analysts.
+//! - [`access`]: who may see what; [`wait_for_position`]: reads that must see a write; [`cursor`]: pages.
+//! - [`router`]: every route in one list; [`error`]: the one table of status, code and wait.
+
+pub mod access;
+pub mod app;
+pub mod config;
+pub mod cursor;
+pub mod error;
+pub mod queries;
+pub mod replay;
+pub mod router;
+pub mod wait_for_position;
+
+use edge::{ServeLimits, Tasks, health, operator::SecretTooShort};
+use events::{Log, log::LogError};
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+
+use self::app::App;
+pub use self::config::Config;
+
+const ROLE: &str = "read-api";
+
+/// Why the role could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("OPERATOR_JWT_SECRET is not set")]
+    SecretMissing,
+    #[error(transparent)]
+    Secret(#[from] SecretTooShort),
+    #[error("the log cannot be read")]
+    Log(#[from] LogError),
+    #[error("the read API cannot be served")]
+    Serve(#[from] std::io::Error),
+}
+
+/// Serves until the drain.
+///
+/// # Errors
+/// The secret is missing or short, or the log cannot be read at the start.
+pub async fn run(config: Config, log: Log, pool: PgPool, listener: TcpListener, tasks: Tasks) -> Result<(), RunError> {
+    let app = App::build(&config, log.clone(), pool.clone(), tasks.clone()).await?;
+    let checks = move || -> health::Checks {
+        let (log, pool) = (log.clone(), pool.clone());
+        Box::pin(async move {
+            let log = log.ping().await.map_err(|error| error.to_string());
+            let postgres = sqlx::query("SELECT 1")
+                .execute(&pool)
+                .await
+                .map(drop)
+                .map_err(|error| error.to_string());
+            vec![
+                health::Check {
+                    name: "log",
+                    result: log,
+                },
+                health::Check {
+                    name: "postgres",
+                    result: postgres,
+                },
+            ]
+        })
+    };
+    let router = router::build(app).merge(health::router(ROLE, checks, edge::metrics::install()));
+    edge::serve(listener, edge::layers(router, ROLE), &tasks, ServeLimits::default()).await?;
+    Ok(())
+}

@@ -1,6 +1,8 @@
 //! What this role is told from outside.
 
-use std::{convert::Infallible, fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
+
+use edge::Secret;
 
 /// Settings of the responder.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,33 +41,9 @@ pub struct ModelConfig {
 
     /// Its key
     #[arg(long, env = "LLM_API_KEY", hide_env_values = true)]
-    pub llm_api_key: Option<ApiKey>,
+    pub llm_api_key: Option<Secret>,
 
     /// Its model
     #[arg(long, env = "LLM_MODEL", default_value = "default")]
     pub llm_model: String,
-}
-
-/// A key that is never printed.
-#[derive(Clone)]
-pub struct ApiKey(String);
-
-impl ApiKey {
-    /// The key, for the one request header that carries it.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ApiKey {
-    type Err = Infallible;
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<secret>")
-    }
 }

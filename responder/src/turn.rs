@@ -206,9 +206,9 @@ async fn speak(
                 citations,
             }) => {
                 said = Said {
-                    answerer,
-                    low_confidence,
                     citations,
+                    low_confidence,
+                    answerer,
                     ..said
                 };
             }

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::config::Secret;
+use edge::Secret;
 
 /// How long a token is good for.
 const LIFETIME_SECONDS: i64 = 60 * 60;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_nats::{Client, ConnectOptions, Event, jetstream};
 use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::watch;
+use url::Url;
 
 use super::{Log, LogError, Shared, group_commit::GroupCommit, store::Caches, streams};
 use crate::Clock;
@@ -97,7 +98,7 @@ async fn connect(config: &LogConfig) -> Result<(Client, watch::Receiver<bool>), 
     let (up, connected) = watch::channel(true);
     let up = Arc::new(up);
     let servers: Vec<&str> = config.nats_url.split(',').map(str::trim).collect();
-    let client = ConnectOptions::new()
+    let client = with_credentials(&servers)
         .name(format!("diagent {}", config.role))
         .connection_timeout(Duration::from_secs(2))
         .ping_interval(Duration::from_secs(5))
@@ -121,6 +122,28 @@ async fn connect(config: &LogConfig) -> Result<(Client, watch::Receiver<bool>), 
         .connect(servers)
         .await?;
     Ok((client, connected))
+}
+
+/// The client takes no credentials from the addresses, so they are taken out here: the first that has some counts.
+fn with_credentials(servers: &[&str]) -> ConnectOptions {
+    let credentials = servers
+        .iter()
+        .filter_map(|server| Url::parse(server).ok())
+        .find_map(|url| {
+            let password = url.password().map(decoded);
+            (!url.username().is_empty()).then(|| (decoded(url.username()), password))
+        });
+    match credentials {
+        Some((user, Some(password))) => ConnectOptions::with_user_and_password(user, password),
+        Some((token, None)) => ConnectOptions::with_token(token),
+        None => ConnectOptions::new(),
+    }
+}
+
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 impl Log {

@@ -6,6 +6,8 @@
 //! 3. Exactly those are purged. What was written meanwhile is found by looking again, and gets a tombstone of its own.
 //! 4. Frames and snapshots go.
 
+use std::collections::HashSet;
+
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use futures::StreamExt as _;
 
@@ -16,7 +18,7 @@ use super::{
     streams::{SNAPSHOTS, TOKENS},
 };
 use crate::{
-    AgentId, LogEvent, Partition, Position, ReceiptId, Recorded, Subject, VisitorId,
+    AgentId, ConversationId, LogEvent, Partition, Position, ReceiptId, Recorded, Subject, VisitorId,
     cloud_event::Meta,
     visitor::{self, SequenceRange, Visitor, VisitorEvent},
 };
@@ -45,7 +47,11 @@ impl Log {
     ) -> Result<Erasure, LogError> {
         let partition = Partition::of(visitor_id, self.partitions());
         let subjects = self.subjects_of_visitor(agent_id, visitor_id).await?;
-        self.revoke(visitor_id, &subjects).await?;
+        self.revoke(
+            visitor_id,
+            self.conversations_of(agent_id, visitor_id, &subjects).await?,
+        )
+        .await?;
 
         let visitor = Subject::Visitor { agent_id, visitor_id };
         let receipt_id = ReceiptId::generate();
@@ -69,6 +75,25 @@ impl Log {
             self.shared.caches.forget(subject);
         }
         Ok(Erasure { receipt_id, position })
+    }
+
+    /// The visitor's conversations: those with events, and those that only began.
+    async fn conversations_of(
+        &self,
+        agent_id: AgentId,
+        visitor_id: VisitorId,
+        subjects: &[Subject],
+    ) -> Result<HashSet<ConversationId>, LogError> {
+        let visitor = self
+            .load::<Visitor>(&Subject::Visitor { agent_id, visitor_id })
+            .await?
+            .state;
+        let begun = visitor.conversations().map(|started| started.conversation_id);
+        let written = subjects.iter().filter_map(|subject| match subject {
+            Subject::Conversation { conversation_id, .. } => Some(*conversation_id),
+            _ => None,
+        });
+        Ok(begun.chain(written).collect())
     }
 
     /// Appends the tombstone that names `standing` and whatever earlier tombstones named.

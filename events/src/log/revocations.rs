@@ -16,7 +16,7 @@ use super::{
     publish::{Acknowledgement, RequestProblem},
     streams::REVOKED,
 };
-use crate::{ConversationId, Subject, Timestamp, VisitorId};
+use crate::{ConversationId, Timestamp, VisitorId};
 
 /// The visitors whose tokens are dead. Cheap to clone; follows the log until the last clone is dropped.
 #[derive(Clone)]
@@ -75,15 +75,15 @@ impl Log {
     }
 
     /// Makes the visitor's tokens worthless on every instance.
-    pub(super) async fn revoke(&self, visitor_id: VisitorId, subjects: &[Subject]) -> Result<(), LogError> {
+    pub(super) async fn revoke(
+        &self,
+        visitor_id: VisitorId,
+        conversations: HashSet<ConversationId>,
+    ) -> Result<(), LogError> {
         self.up().await?;
-        let conversations = subjects.iter().filter_map(|subject| match subject {
-            Subject::Conversation { conversation_id, .. } => Some(*conversation_id),
-            _ => None,
-        });
         let revocation = Revocation {
             at: self.clock().now(),
-            conversations: conversations.collect(),
+            conversations,
         };
         let body = serde_json::to_vec(&revocation)?.into();
         match self

@@ -1,5 +1,11 @@
 //! The log on a real NATS server, and the stored examples of every event type.
 
+#![expect(
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and has nothing to drain"
+)]
+
 mod append;
 mod directory;
 mod erase;

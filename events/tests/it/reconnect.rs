@@ -47,7 +47,7 @@ async fn while_the_server_is_away_writes_say_so_and_recover_by_themselves() {
 
 #[tokio::test]
 async fn a_command_that_meets_a_short_outage_is_stored_once() {
-    let Bench { log, mut nats } = Bench::start().await;
+    let Bench { log, nats } = Bench::start().await;
     let subject = Someone::new().conversation();
     run(&log, &subject, post("before")).await;
 

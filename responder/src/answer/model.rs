@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use edge::Secret;
 use events::conversation::TokenUsage;
 use futures::{StreamExt as _, stream::BoxStream};
 use reqwest::{Client, Response, StatusCode, header::RETRY_AFTER};
@@ -12,11 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Piece, sse::Decoder};
-use crate::{
-    config::{ApiKey, ModelConfig},
-    prompt,
-    turn::Question,
-};
+use crate::{config::ModelConfig, prompt, turn::Question};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -35,7 +32,7 @@ const ANSWER_TOKENS_MAX: u32 = 800;
 pub(super) struct Model {
     client: Client,
     url: String,
-    key: Option<ApiKey>,
+    key: Option<Secret>,
     name: String,
 }
 

@@ -1,0 +1,132 @@
+//! `GET /api/v1/agents/{agent_id}/conversations`
+
+use axum::extract::State;
+use edge::{
+    BadInput,
+    extract::{Path, Query},
+};
+use events::{AgentId, Timestamp};
+use serde::{Deserialize, Serialize};
+use sqlx::{Row as _, postgres::PgRow};
+
+use super::{parse_search, parse_time, time, time_or_none};
+use crate::{
+    access::Reader,
+    app::App,
+    cursor::{self, Cursor, Page},
+    error::ApiError,
+    wait_for_position::MinPosition,
+};
+
+const LIST: &str = include_str!("list_conversations.sql");
+
+/// Which conversations.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Filter {
+    /// `open`, `claimed` or `closed`
+    state: Option<String>,
+    /// Only those in which the visitor asked for a person
+    human_requested: Option<bool>,
+    /// Last written in at or after this time (RFC 3339)
+    from: Option<String>,
+    /// Last written in before this time (RFC 3339)
+    to: Option<String>,
+    /// Words of the last message
+    q: Option<String>,
+    /// The `next_cursor` of the page before
+    cursor: Option<String>,
+    /// 1 to 200, by default 50
+    limit: Option<i64>,
+}
+
+/// A conversation in a list.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ConversationRow {
+    conversation_id: String,
+    visitor_id: String,
+    /// `open`, `claimed` or `closed`
+    state: String,
+    claimed_by: Option<String>,
+    human_requested: bool,
+    message_count: i64,
+    low_confidence_count: i64,
+    /// `good` or `bad`
+    satisfaction: Option<String>,
+    page_url: Option<String>,
+    locale: Option<String>,
+    /// The beginning of the last message
+    preview: Option<String>,
+    started_at: Timestamp,
+    last_message_at: Option<Timestamp>,
+    #[serde(skip)]
+    active_at: time::OffsetDateTime,
+}
+
+/// Lists an agent's conversations, the last active first.
+///
+/// # Errors
+/// `unauthorized`, `forbidden`, `agent_not_found`, `validation_failed`, `projection_behind`, `database_unavailable`.
+#[utoipa::path(
+    get, path = "/agents/{agent_id}/conversations", tag = "conversations",
+    params(("agent_id" = AgentId, Path), Filter), responses((status = 200, body = Page<ConversationRow>)),
+    security(("operator" = []))
+)]
+#[tracing::instrument(name = "read.conversations", skip_all, fields(agent.id = %agent_id))]
+pub async fn list_conversations(
+    State(app): State<App>,
+    reader: Reader,
+    Path(agent_id): Path<AgentId>,
+    Query(filter): Query<Filter>,
+    min_position: MinPosition,
+) -> Result<Page<ConversationRow>, ApiError> {
+    let agent = reader.agent(&app, agent_id)?;
+    let limit = cursor::limit(filter.limit)?;
+    let after = filter.cursor.as_deref().map(Cursor::decode).transpose()?;
+    if filter
+        .state
+        .as_deref()
+        .is_some_and(|state| !["open", "claimed", "closed"].contains(&state))
+    {
+        return Err(BadInput::invalid("state", "it must be open, claimed or closed").into());
+    }
+    min_position.wait(&app, "conversations").await?;
+    let rows = sqlx::query(LIST)
+        .bind(agent_id.to_string())
+        .bind(agent.workspace_id.to_string())
+        .bind(filter.state)
+        .bind(filter.human_requested)
+        .bind(parse_time("from", filter.from.as_deref())?)
+        .bind(parse_time("to", filter.to.as_deref())?)
+        .bind(parse_search(filter.q)?)
+        .bind(after.as_ref().map(|cursor| cursor.time))
+        .bind(after.map(|cursor| cursor.id))
+        .bind(limit + 1)
+        .fetch_all(&app.pool)
+        .await?;
+    let rows = rows.iter().map(conversation).collect::<sqlx::Result<Vec<_>>>()?;
+    Ok(Page::new(rows, limit, |row| Cursor {
+        time: row.active_at,
+        id: row.conversation_id.clone(),
+    }))
+}
+
+/// One row of `read.conversations`.
+pub(super) fn conversation(row: &PgRow) -> sqlx::Result<ConversationRow> {
+    Ok(ConversationRow {
+        conversation_id: row.try_get("conversation_id")?,
+        visitor_id: row.try_get("visitor_id")?,
+        state: row.try_get("state")?,
+        claimed_by: row.try_get("claimed_by")?,
+        human_requested: row.try_get("human_requested")?,
+        message_count: row.try_get("message_count")?,
+        low_confidence_count: row.try_get("low_confidence_count")?,
+        satisfaction: row.try_get("satisfaction")?,
+        page_url: row.try_get("page_url")?,
+        locale: row.try_get("locale")?,
+        preview: row.try_get("preview")?,
+        started_at: time(row, "started_at")?,
+        last_message_at: time_or_none(row, "last_message_at")?,
+        active_at: row.try_get("active_at")?,
+    })
+}

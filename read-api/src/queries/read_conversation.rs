@@ -1,0 +1,123 @@
+//! `GET /api/v1/conversations/{conversation_id}`
+
+use axum::extract::State;
+use edge::{Data, extract::Path};
+use events::{ConversationId, Timestamp, WorkspaceId};
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::{Row as _, postgres::PgRow};
+
+use super::{
+    list_conversations::{self, ConversationRow},
+    time,
+};
+use crate::{access::Reader, app::App, error::ApiError, wait_for_position::MinPosition};
+
+const CONVERSATION: &str = "SELECT conversation_id, agent_id, workspace_id, visitor_id, state, claimed_by, human_requested, \
+    message_count::bigint, low_confidence_count::bigint, satisfaction, page_url, locale, preview, started_at, \
+    last_message_at, coalesce(last_message_at, started_at) AS active_at \
+    FROM read.conversations WHERE conversation_id = $1";
+
+const MESSAGES: &str = "SELECT message_id, role, content, citations, low_confidence, finish_reason, rating, author, \
+    page_url, created_at, cleared, status, failure_code, first_token_ms::bigint \
+    FROM read.messages WHERE conversation_id = $1 AND workspace_id = $2 ORDER BY created_at, sequence LIMIT 2000";
+
+/// A conversation with everything that was written in it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ConversationView {
+    agent_id: String,
+    #[serde(flatten)]
+    conversation: ConversationRow,
+    /// Oldest first, with those that the visitor cleared away.
+    messages: Vec<MessageRow>,
+}
+
+/// A message as the team sees it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct MessageRow {
+    message_id: String,
+    /// `visitor`, `assistant` or `operator`
+    role: String,
+    content: String,
+    #[schema(value_type = Vec<events::conversation::Citation>)]
+    citations: Value,
+    low_confidence: Option<bool>,
+    finish_reason: Option<String>,
+    /// `up` or `down`
+    rating: Option<String>,
+    author: Option<String>,
+    page_url: Option<String>,
+    /// The visitor cleared it away
+    cleared: bool,
+    status: String,
+    failure_code: Option<String>,
+    first_token_ms: Option<i64>,
+    created_at: Timestamp,
+}
+
+/// Reads one conversation with its messages.
+///
+/// # Errors
+/// `unauthorized`, `forbidden`, `conversation_not_found`, `projection_behind`, `database_unavailable`.
+#[utoipa::path(
+    get, path = "/conversations/{conversation_id}", tag = "conversations",
+    params(("conversation_id" = ConversationId, Path)), responses((status = 200, body = Data<ConversationView>)),
+    security(("operator" = []))
+)]
+#[tracing::instrument(name = "read.conversation", skip_all, fields(conversation.id = %conversation_id))]
+pub async fn read_conversation(
+    State(app): State<App>,
+    reader: Reader,
+    Path(conversation_id): Path<ConversationId>,
+    min_position: MinPosition,
+) -> Result<Data<ConversationView>, ApiError> {
+    min_position.wait(&app, "conversations").await?;
+    let id = conversation_id.to_string();
+    let row = sqlx::query(CONVERSATION)
+        .bind(&id)
+        .fetch_optional(&app.pool)
+        .await?
+        .ok_or(ApiError::ConversationNotFound)?;
+    let workspace: String = row.try_get("workspace_id")?;
+    let is_visible = workspace
+        .parse()
+        .is_ok_and(|workspace_id: WorkspaceId| reader.may_see(workspace_id));
+    if !is_visible {
+        return Err(ApiError::ConversationNotFound);
+    }
+    let messages = sqlx::query(MESSAGES)
+        .bind(&id)
+        .bind(&workspace)
+        .fetch_all(&app.pool)
+        .await?;
+    let messages = messages.iter().map(message).collect::<sqlx::Result<Vec<_>>>()?;
+    let conversation = list_conversations::conversation(&row)?;
+    Ok(Data {
+        data: ConversationView {
+            agent_id: row.try_get("agent_id")?,
+            conversation,
+            messages,
+        },
+    })
+}
+
+fn message(row: &PgRow) -> sqlx::Result<MessageRow> {
+    Ok(MessageRow {
+        message_id: row.try_get("message_id")?,
+        role: row.try_get("role")?,
+        content: row.try_get("content")?,
+        citations: row
+            .try_get::<Option<Value>, _>("citations")?
+            .unwrap_or_else(|| Value::Array(Vec::new())),
+        low_confidence: row.try_get("low_confidence")?,
+        finish_reason: row.try_get("finish_reason")?,
+        rating: row.try_get("rating")?,
+        author: row.try_get("author")?,
+        page_url: row.try_get("page_url")?,
+        cleared: row.try_get("cleared")?,
+        status: row.try_get("status")?,
+        failure_code: row.try_get("failure_code")?,
+        first_token_ms: row.try_get("first_token_ms")?,
+        created_at: time(row, "created_at")?,
+    })
+}

@@ -1,0 +1,77 @@
+//! Every route in one list.
+
+use axum::Router;
+use tower_http::compression::CompressionLayer;
+use utoipa::{
+    Modify, OpenApi as _,
+    openapi::{
+        OpenApi,
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    app::App,
+    queries::{
+        list_conversations, list_gaps, list_leads, list_projections, read_conversation, read_erasure, read_telemetry,
+        read_usage,
+    },
+    replay::{read_events, read_schema},
+};
+
+/// The routes with their description at `/openapi.json` and `/docs`.
+pub fn build(app: App) -> Router {
+    let (router, description) = api().with_state(app).split_for_parts();
+    router
+        .merge(edge::docs::router(description))
+        .layer(CompressionLayer::new())
+}
+
+/// The description alone, for a snapshot and for generated clients.
+pub fn description() -> OpenApi {
+    api().into_openapi()
+}
+
+fn api() -> OpenApiRouter<App> {
+    let routes = OpenApiRouter::new()
+        .routes(routes!(list_conversations::list_conversations))
+        .routes(routes!(read_conversation::read_conversation))
+        .routes(routes!(list_leads::list_leads))
+        .routes(routes!(read_telemetry::read_telemetry))
+        .routes(routes!(list_gaps::list_gaps))
+        .routes(routes!(read_usage::read_usage))
+        .routes(routes!(list_projections::list_projections))
+        .routes(routes!(read_erasure::read_erasure))
+        .routes(routes!(read_events::read_events))
+        .routes(routes!(read_schema::list_schemas))
+        .routes(routes!(read_schema::read_schema));
+    OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", routes)
+}
+
+/// What stands above the routes.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Diagent read API",
+        description = "What visitors said and did, for a site's team and for analysts. Every call takes an operator's token \
+                       (`diagent token`) with the scope `read`. Any read takes `min_position` and then waits until it has \
+                       seen that write."
+    ),
+    components(schemas(edge::envelope::ErrorBody)),
+    modifiers(&Shared)
+)]
+struct Description;
+
+/// What all routes share is said once.
+struct Shared;
+
+impl Modify for Shared {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("operator", bearer);
+    }
+}
