@@ -8,7 +8,7 @@ use super::{ExecuteError, Log, LogError, Stored};
 use crate::{Position, Subject, cloud_event::Meta};
 
 /// How often a command is decided before its caller is told to come back. Each round somebody else made progress.
-const ROUNDS: u32 = 8;
+const ROUNDS: u32 = 30;
 
 /// A read after an acknowledgement was at most this stale on a cluster of three.
 const STALE_READ_PAUSE: Duration = Duration::from_millis(5);

@@ -55,7 +55,9 @@ async fn a_second_attempt_continues_and_says_so() {
         })
         .await
         .expect("sent");
-    log.client().flush().await.expect("flushed");
+    while log.frames_after(conversation_id, answer_id, 0).await.expect("frames").is_empty() {
+        tokio::task::yield_now().await;
+    }
 
     let mut second = FrameWriter::begin(&log, conversation_id, answer_id, 2)
         .await
