@@ -14,8 +14,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     app::App,
     queries::{
-        list_conversations, list_gaps, list_leads, list_projections, read_conversation, read_erasure, read_telemetry,
-        read_usage,
+        list_conversations, list_documents, list_gaps, list_leads, list_projections, read_conversation, read_erasure,
+        read_telemetry, read_usage,
     },
     replay::{read_events, read_schema},
 };
@@ -39,6 +39,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(read_conversation::read_conversation))
         .routes(routes!(list_leads::list_leads))
         .routes(routes!(read_telemetry::read_telemetry))
+        .routes(routes!(list_documents::list_documents))
         .routes(routes!(list_gaps::list_gaps))
         .routes(routes!(read_usage::read_usage))
         .routes(routes!(list_projections::list_projections))

@@ -35,7 +35,7 @@ pub(crate) struct Retrieved {
 pub(crate) struct Passage {
     pub(crate) url: String,
     pub(crate) title: String,
-    /// The headings above it, outermost first, joined by ` › `.
+    /// The headings above it, outermost first, joined by ` > `.
     pub(crate) heading: String,
     /// Of the last heading; empty for the top of the page.
     pub(crate) anchor: String,

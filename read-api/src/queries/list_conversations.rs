@@ -9,7 +9,7 @@ use events::{AgentId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, postgres::PgRow};
 
-use super::{parse_search, parse_time, time, time_or_none};
+use super::{parse_search, parse_time, time};
 use crate::{
     access::Reader,
     app::App,
@@ -58,7 +58,8 @@ pub struct ConversationRow {
     /// The beginning of the last message
     preview: Option<String>,
     started_at: Timestamp,
-    last_message_at: Option<Timestamp>,
+    /// When anyone last wrote; when it began, until then.
+    last_message_at: Timestamp,
     #[serde(skip)]
     active_at: time::OffsetDateTime,
 }
@@ -126,7 +127,7 @@ pub(super) fn conversation(row: &PgRow) -> sqlx::Result<ConversationRow> {
         locale: row.try_get("locale")?,
         preview: row.try_get("preview")?,
         started_at: time(row, "started_at")?,
-        last_message_at: time_or_none(row, "last_message_at")?,
-        active_at: row.try_get("active_at")?,
+        last_message_at: time(row, "last_message_at")?,
+        active_at: row.try_get("last_message_at")?,
     })
 }

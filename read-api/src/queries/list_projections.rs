@@ -11,10 +11,8 @@ use sqlx::Row as _;
 use super::time;
 use crate::{access::Reader, app::App, error::ApiError};
 
-const CHECKPOINTS: &str =
-    "SELECT projection, version, partition, sequence, live, state, updated_at FROM read.checkpoints";
-const DEAD_LETTERS: &str =
-    "SELECT projection, version, count(*) AS dead FROM read.dead_letters GROUP BY projection, version";
+const CHECKPOINTS: &str = "SELECT projection, version, partition, sequence, live, state, reason, dead_letters, updated_at \
+    FROM read.checkpoints";
 
 /// One version of one read model.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -23,8 +21,10 @@ pub struct ProjectionRow {
     version: i32,
     /// Whether readers see this version.
     live: bool,
-    /// `running`, or what keeps a partition of it from running.
+    /// `running`, or `paused` or `halted` when any of its partitions is.
     state: String,
+    /// What halted it.
+    reason: Option<String>,
     /// Events that it has not seen, over all partitions.
     lag_events: u64,
     /// Events that it could not apply, and those that wait behind them.
@@ -62,22 +62,20 @@ pub async fn list_projections(State(app): State<App>, _reader: Reader) -> Result
                 version,
                 live,
                 state: "running".to_owned(),
+                reason: None,
                 lag_events: 0,
                 dead_letters: 0,
                 positions: BTreeMap::new(),
                 updated_at: None,
             });
         entry.lag_events += ends.get(&partition).map_or(0, |end| end.saturating_sub(sequence));
+        entry.dead_letters += row.try_get::<i64, _>("dead_letters")?;
         if state != "running" {
             entry.state = state;
+            entry.reason = row.try_get("reason")?;
         }
         entry.updated_at = entry.updated_at.max(Some(time(&row, "updated_at")?));
         entry.positions.insert(partition, sequence);
-    }
-    for row in sqlx::query(DEAD_LETTERS).fetch_all(&app.pool).await? {
-        if let Some(entry) = rows.get_mut(&(row.try_get("projection")?, row.try_get("version")?)) {
-            entry.dead_letters = row.try_get("dead")?;
-        }
     }
     Ok(Data {
         data: rows.into_values().collect(),

@@ -1,6 +1,7 @@
 //! What a site's team reads: one file per list or thing.
 
 pub mod list_conversations;
+pub mod list_documents;
 pub mod list_gaps;
 pub mod list_leads;
 pub mod list_projections;
@@ -17,11 +18,6 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 /// A column with a time.
 fn time(row: &PgRow, column: &str) -> sqlx::Result<Timestamp> {
     Ok(row.try_get::<OffsetDateTime, _>(column)?.into())
-}
-
-/// A column that may have a time.
-fn time_or_none(row: &PgRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
-    Ok(row.try_get::<Option<OffsetDateTime>, _>(column)?.map(Into::into))
 }
 
 /// A parameter with a time.

@@ -14,12 +14,12 @@ use super::{
 use crate::{access::Reader, app::App, error::ApiError, wait_for_position::MinPosition};
 
 const CONVERSATION: &str = "SELECT conversation_id, agent_id, workspace_id, visitor_id, state, claimed_by, human_requested, \
-    message_count::bigint, low_confidence_count::bigint, satisfaction, page_url, locale, preview, started_at, \
-    last_message_at, coalesce(last_message_at, started_at) AS active_at \
+    message_count, low_confidence_count, satisfaction, page_url, locale, preview, started_at, \
+    last_message_at \
     FROM read.conversations WHERE conversation_id = $1";
 
 const MESSAGES: &str = "SELECT message_id, role, content, citations, low_confidence, finish_reason, rating, author, \
-    page_url, created_at, cleared, status, failure_code, first_token_ms::bigint \
+    page_url, created_at, cleared, status, failure_code, first_token_ms \
     FROM read.messages WHERE conversation_id = $1 AND workspace_id = $2 ORDER BY created_at, sequence LIMIT 2000";
 
 /// A conversation with everything that was written in it.

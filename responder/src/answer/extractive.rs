@@ -58,7 +58,7 @@ fn format_reference(id: u32) -> String {
 
 /// The sentences of a passage that cover the question best, in the passage's order.
 fn pick(passage: &Passage, lexemes: &HashMap<String, f64>) -> Vec<String> {
-    let heading = passage.heading.rsplit('›').next().unwrap_or_default();
+    let heading = passage.heading.rsplit(" > ").next().unwrap_or_default();
     let asked_by_heading = covered(heading, lexemes) * HEADING_WEIGHT;
     let plain = plain_text(&passage.content);
     let scored: Vec<(f64, String)> = sentences(&plain)
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_heading_that_asks_makes_the_first_sentence_the_answer() {
         let page = "Yes, within a month. Write to us first.";
-        let retrieved = found(vec![Passage::example("/faq", "FAQ › Can I get a refund?", page, 0.9)]);
+        let retrieved = found(vec![Passage::example("/faq", "FAQ > Can I get a refund?", page, 0.9)]);
         assert_eq!(
             compose(&retrieved).expect("an answer").text,
             "Yes, within a month. Write to us first. [1]"
