@@ -84,7 +84,6 @@ impl<T> Page<T> {
 
 impl<T: serde::Serialize> axum::response::IntoResponse for Page<T> {
     fn into_response(self) -> axum::response::Response {
-        #[expect(clippy::disallowed_types, reason = "a page is an envelope of its own")]
         axum::Json(self).into_response()
     }
 }

@@ -26,7 +26,8 @@ pub struct Usage {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Month {
     /// `2026-05`
-    month: String,
+    #[serde(rename = "month")]
+    name: String,
     conversations: i64,
     /// Of visitors.
     messages: i64,
@@ -72,7 +73,7 @@ pub async fn read_usage(
 
 fn month(row: &PgRow) -> sqlx::Result<Month> {
     Ok(Month {
-        month: row.try_get("month")?,
+        name: row.try_get("month")?,
         conversations: row.try_get("conversations")?,
         messages: row.try_get("messages")?,
         answers: row.try_get("answers")?,

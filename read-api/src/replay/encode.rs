@@ -1,4 +1,4 @@
-//! One event as one line: the stored CloudEvent with its position in front, its bytes otherwise untouched.
+//! One event as one line: the stored `CloudEvent` with its position in front, its bytes otherwise untouched.
 
 use bytes::{BufMut as _, BytesMut};
 use events::{AgentId, Position, WorkspaceId};

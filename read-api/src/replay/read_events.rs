@@ -44,7 +44,7 @@ pub struct Filter {
     follow: Option<bool>,
 }
 
-/// Replays the log: every line is a CloudEvent with its `position`.
+/// Replays the log: every line is a `CloudEvent` with its `position`.
 ///
 /// The order is the time of storage, then partition, then sequence. A reader that broke off goes on with `after` and the
 /// last position it has.

@@ -43,11 +43,11 @@ pub async fn read_schema(
         Some((kind, version)) => (kind, version.parse().ok()),
         None => (name.as_str(), None),
     };
-    let found = events::schema::all().into_iter().filter(|((known, known_version), _)| {
+    let mut found = events::schema::all().into_iter().filter(|((known, known_version), _)| {
         known == kind && (!name.contains(':') || version == Some(*known_version))
     });
     found
-        .last()
+        .next_back()
         .map(|(_, schema)| Data { data: schema })
         .ok_or(ApiError::SchemaNotFound)
 }
