@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     product::Product,
-    report::{Report, median},
+    report::{Figure, Report, median},
     visitor::Visitor,
 };
 
@@ -43,16 +43,34 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Report> {
     let mut report = Report::new("append");
     for (figures, batch) in telemetry.into_iter().zip(BATCHES) {
         let what = format!("telemetry, {batch} per request, {WRITERS} writers");
-        report.row(what, "events/s", median(figures), Some(limit), "15000 events/s");
+        report.row(
+            what,
+            Figure {
+                unit: "events/s",
+                diagent: median(figures),
+                limit: Some(limit),
+            },
+            "15000 events/s",
+        );
     }
     report.row(
         format!("commands, {WRITERS} writers"),
-        "commands/s",
-        median(commands),
-        Some(limit),
+        Figure {
+            unit: "commands/s",
+            diagent: median(commands),
+            limit: Some(limit),
+        },
         "ratio 0.70",
     );
-    report.row("commands, 1 writer", "commands/s", median(alone), Some(limit_alone), "");
+    report.row(
+        "commands, 1 writer",
+        Figure {
+            unit: "commands/s",
+            diagent: median(alone),
+            limit: Some(limit_alone),
+        },
+        "",
+    );
     Ok(report)
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     model::Model,
     product::Product,
-    report::Report,
+    report::{Figure, Report},
     visitor::{Visitor, read_until},
 };
 
@@ -37,20 +37,40 @@ pub(crate) async fn run() -> anyhow::Result<Report> {
     product.stop().await?;
 
     let mut report = Report::new("memory");
-    report.row("idle, all roles", "MB", idle, None, "");
-    report.row(format!("with {STREAMS} open streams"), "MB", busy, None, "");
+    report.row(
+        "idle, all roles",
+        Figure {
+            unit: "MB",
+            diagent: idle,
+            limit: None,
+        },
+        "",
+    );
+    report.row(
+        format!("with {STREAMS} open streams"),
+        Figure {
+            unit: "MB",
+            diagent: busy,
+            limit: None,
+        },
+        "",
+    );
     report.row(
         "one open stream, its turn included",
-        "KB",
-        (busy - idle) * 1024.0 / f64::from(STREAMS),
-        None,
+        Figure {
+            unit: "KB",
+            diagent: (busy - idle) * 1024.0 / f64::from(STREAMS),
+            limit: None,
+        },
         "",
     );
     report.row(
         "streams that ended in done",
-        "",
-        f64::from(finished),
-        Some(f64::from(STREAMS)),
+        Figure {
+            unit: "",
+            diagent: f64::from(finished),
+            limit: Some(f64::from(STREAMS)),
+        },
         "1.00",
     );
     Ok(report)

@@ -33,14 +33,20 @@ impl Model {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (go_on, wait) = watch::channel(at_once);
-        let router = Router::new().route("/v1/chat/completions", post(move || answer(wait.clone())));
+        let router = Router::new().route(
+            "/v1/chat/completions",
+            post(move || {
+                let wait = wait.clone();
+                async move { answer(wait) }
+            }),
+        );
         #[expect(clippy::disallowed_methods, reason = "the model lives as long as the bench")]
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { address, go_on })
     }
 }
 
-async fn answer(mut wait: watch::Receiver<bool>) -> impl IntoResponse {
+fn answer(mut wait: watch::Receiver<bool>) -> impl IntoResponse {
     let chunks = async_stream::stream! {
         for index in 0..TOKENS {
             if index == 1 && wait.wait_for(|go_on| *go_on).await.is_err() {

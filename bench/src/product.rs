@@ -63,7 +63,7 @@ impl Product {
     }
 
     async fn ready(&self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_mins(2);
         loop {
             if let Ok(mut client) = Client::connect(&self.address).await
                 && client.get("/readyz").await.is_ok_and(|answer| answer.status == 200)

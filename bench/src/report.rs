@@ -13,6 +13,14 @@ pub(crate) struct Report {
     rows: Vec<Row>,
 }
 
+/// What was measured.
+pub(crate) struct Figure {
+    pub(crate) unit: &'static str,
+    pub(crate) diagent: f64,
+    /// What the machine can do at best.
+    pub(crate) limit: Option<f64>,
+}
+
 #[derive(Serialize)]
 struct Row {
     what: String,
@@ -32,14 +40,8 @@ impl Report {
     }
 
     /// Adds a figure beside its limit, if it has one.
-    pub(crate) fn row(
-        &mut self,
-        what: impl Into<String>,
-        unit: &'static str,
-        diagent: f64,
-        limit: Option<f64>,
-        goal: &str,
-    ) {
+    pub(crate) fn row(&mut self, what: impl Into<String>, figure: Figure, goal: &str) {
+        let Figure { unit, diagent, limit } = figure;
         self.rows.push(Row {
             what: what.into(),
             unit,
@@ -54,7 +56,7 @@ impl Report {
     pub(crate) fn show(&self) -> anyhow::Result<()> {
         let mut table = Table::new();
         table
-            .load_preset(UTF8_FULL_CONDENSED)
+            .load_style(UTF8_FULL_CONDENSED)
             .set_header(["", "diagent", "limit", "ratio", "unit", "goal"]);
         for row in &self.rows {
             let limit = row.limit.map_or_else(String::new, number);

@@ -9,7 +9,7 @@ use crate::{
     client::{Call, Client},
     model::Model,
     product::Product,
-    report::Report,
+    report::{Figure, Report},
     visitor::{Visitor, read_until},
 };
 
@@ -25,7 +25,7 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Report> {
         ("LLM_API_KEY", "bench"),
     ])
     .await?;
-    let (mut through, mut direct) = (Histogram::new(3)?, Histogram::new(3)?);
+    let (mut through, mut direct) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
     let mut visitor = Visitor::init(&product.address).await?;
     let mut client = Client::connect(&model.address).await?;
     ask(&mut visitor).await?;
@@ -38,8 +38,24 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Report> {
     let mut report = Report::new("stream");
     for (name, quantile, goal) in [("p50", 0.5, "added <= 1.5"), ("p99", 0.99, "added <= 4")] {
         let [with, without] = [&through, &direct].map(|times| milliseconds(times.value_at_quantile(quantile)));
-        report.row(format!("time to first token, {name}"), "ms", with, Some(without), "");
-        report.row(format!("added, {name}"), "ms", with - without, None, goal);
+        report.row(
+            format!("time to first token, {name}"),
+            Figure {
+                unit: "ms",
+                diagent: with,
+                limit: Some(without),
+            },
+            "",
+        );
+        report.row(
+            format!("added, {name}"),
+            Figure {
+                unit: "ms",
+                diagent: with - without,
+                limit: None,
+            },
+            goal,
+        );
     }
     Ok(report)
 }

@@ -3,7 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{agent::AgentCommand, knowledge::KnowledgeCommand, projections::ProjectionsCommand, replay::Replay, schema::Schema, token::Token},
+    commands::{
+        agent::AgentCommand, knowledge::KnowledgeCommand, projections::ProjectionsCommand, replay::Replay,
+        schema::Schema, token::Token,
+    },
     infra::InfraArgs,
     logging::LogFormat,
     roles::Role,
@@ -65,8 +68,8 @@ impl Cli {
     pub async fn run(self) -> anyhow::Result<()> {
         let infra = self.infra;
         match self.command.unwrap_or(Command::Up(self.up)) {
-            Command::Up(up) => up.run(infra).await,
-            Command::Role(role) => role.run(&infra).await,
+            Command::Up(up) => Box::pin(up.run(infra)).await,
+            Command::Role(role) => Box::pin(role.run(&infra)).await,
             Command::Token(token) => token.run(&infra),
             Command::Agent(command) => command.run(&infra).await,
             Command::Knowledge(command) => command.run(&infra).await,

@@ -69,12 +69,16 @@ impl InfraArgs {
             replicas: usize::from(self.log_replicas),
             role,
         };
-        Log::connect(&config, clock).await.context("there is no log to work with")
+        Log::connect(&config, clock)
+            .await
+            .context("there is no log to work with")
     }
 }
 
 fn missing(name: &str) -> SettingError {
-    SettingError(format!("{name} is not set; a role on its own needs it (`diagent up` runs everything by itself)"))
+    SettingError(format!(
+        "{name} is not set; a role on its own needs it (`diagent up` runs everything by itself)"
+    ))
 }
 
 /// Connections for one role; made when they are needed, so that a role starts while Postgres is away.
@@ -82,7 +86,13 @@ fn missing(name: &str) -> SettingError {
 /// # Errors
 /// The address is no address.
 pub fn database(url: &str, role: &'static str) -> Result<PgPool, SettingError> {
-    let options = PgConnectOptions::from_str(url).map_err(|_| SettingError("DATABASE_URL is no PostgreSQL address".to_owned()))?;
-    let options = options.application_name(role).options([("statement_timeout", "60s"), ("lock_timeout", "30s")]);
-    Ok(PgPoolOptions::new().max_connections(24).acquire_timeout(ACQUIRE_TIMEOUT).connect_lazy_with(options))
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| SettingError("DATABASE_URL is no PostgreSQL address".to_owned()))?;
+    let options = options
+        .application_name(role)
+        .options([("statement_timeout", "60s"), ("lock_timeout", "30s")]);
+    Ok(PgPoolOptions::new()
+        .max_connections(24)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options))
 }

@@ -19,16 +19,25 @@ pub enum LogFormat {
 /// Sends log lines to standard error, in the form and from the level that `cli` says.
 pub fn start(cli: &Cli) {
     let is_terminal = std::io::stderr().is_terminal();
-    let format = cli.log_format.unwrap_or(if is_terminal { LogFormat::Pretty } else { LogFormat::Json });
+    let format = cli.log_format.unwrap_or(if is_terminal {
+        LogFormat::Pretty
+    } else {
+        LogFormat::Json
+    });
     let filter = EnvFilter::try_new(cli.log_filter()).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
-        LogFormat::Pretty => {
-            registry.with(fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal).with_target(false)).try_init()
-        }
-        LogFormat::Json => {
-            registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
-        }
+        LogFormat::Pretty => registry
+            .with(
+                fmt::layer()
+                    .with_writer(std::io::stderr)
+                    .with_ansi(is_terminal)
+                    .with_target(false),
+            )
+            .try_init(),
+        LogFormat::Json => registry
+            .with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
+            .try_init(),
     };
     if let Err(error) = started {
         tracing::debug!(%error, "log lines go elsewhere");

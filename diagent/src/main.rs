@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use diagent::{cli::Cli, logging};
+use diagent::{cli::Cli, infra::SettingError, logging};
 
 /// What `sysexits.h` calls `EX_USAGE`: the settings are wrong, starting again will not help.
 const EXIT_USAGE: u8 = 64;
@@ -24,11 +24,20 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             logging::failed(&error);
-            let is_usage = error.downcast_ref::<diagent::infra::SettingError>().is_some()
-                || error.chain().any(|cause| cause.is::<command_api::config::ConfigError>());
+            let is_usage = error.chain().any(is_setting);
             ExitCode::from(if is_usage { EXIT_USAGE } else { 1 })
         }
     }
+}
+
+/// Whether this is about a setting.
+fn is_setting(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<SettingError>()
+        || cause.is::<command_api::config::ConfigError>()
+        || matches!(
+            cause.downcast_ref(),
+            Some(read_api::RunError::SecretMissing | read_api::RunError::Secret(_))
+        )
 }
 
 /// The tree carries one TLS implementation; clients look for it here.

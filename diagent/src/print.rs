@@ -11,7 +11,11 @@ pub(crate) fn line(text: impl AsRef<str>) {
 
 /// A value as JSON, indented for people, on one line for scripts.
 pub(crate) fn json(value: &serde_json::Value) {
-    if std::io::stdout().is_terminal() { println!("{value:#}") } else { println!("{value}") }
+    if std::io::stdout().is_terminal() {
+        println!("{value:#}");
+    } else {
+        println!("{value}");
+    }
 }
 
 /// Bytes as they are; false when the reader has gone away (`| head`).
@@ -21,5 +25,9 @@ pub(crate) fn bytes(bytes: &[u8]) -> bool {
 
 /// Text in bold, on a terminal only.
 pub(crate) fn bold(text: &str) -> String {
-    if std::io::stdout().is_terminal() { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
+    if std::io::stdout().is_terminal() {
+        format!("\u{1b}[1m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
 }

@@ -106,18 +106,38 @@ pub async fn start(
     let mut roles = JoinSet::new();
     // Migrations come first: what the others ask for is there when they ask.
     let pool = infra::database(database, "projector")?;
-    projector::migrate(&pool).await.context("the database cannot be prepared")?;
+    projector::migrate(&pool)
+        .await
+        .context("the database cannot be prepared")?;
     let log = infra.log(nats, "projector", clock.clone()).await?;
-    roles.spawn(named("projector", projector::run(configs.projector, log, pool, listeners.projector, tasks.clone())));
+    roles.spawn(named(
+        "projector",
+        projector::run(configs.projector, log, pool, listeners.projector, tasks.clone()),
+    ));
 
-    let (log, pool) = (infra.log(nats, "responder", clock.clone()).await?, infra::database(database, "responder")?);
-    roles.spawn(named("responder", responder::run(configs.responder, log, pool, listeners.responder, tasks.clone())));
+    let (log, pool) = (
+        infra.log(nats, "responder", clock.clone()).await?,
+        infra::database(database, "responder")?,
+    );
+    roles.spawn(named(
+        "responder",
+        responder::run(configs.responder, log, pool, listeners.responder, tasks.clone()),
+    ));
 
-    let (log, pool) = (infra.log(nats, "read-api", clock.clone()).await?, infra::database(database, "read-api")?);
-    roles.spawn(named("read-api", read_api::run(configs.read_api, log, pool, listeners.read_api, tasks.clone())));
+    let (log, pool) = (
+        infra.log(nats, "read-api", clock.clone()).await?,
+        infra::database(database, "read-api")?,
+    );
+    roles.spawn(named(
+        "read-api",
+        read_api::run(configs.read_api, log, pool, listeners.read_api, tasks.clone()),
+    ));
 
     let log = infra.log(nats, "command-api", clock.clone()).await?;
-    roles.spawn(named("command-api", command_api::run(configs.command_api, log, listeners.command_api, tasks.clone())));
+    roles.spawn(named(
+        "command-api",
+        command_api::run(configs.command_api, log, listeners.command_api, tasks.clone()),
+    ));
     Ok(Running { roles })
 }
 
@@ -148,25 +168,37 @@ impl Role {
             Self::CommandApi(config) => {
                 let listener = bind(config.command_api_addr, "COMMAND_API_ADDR").await?;
                 let log = infra.log(nats, "command-api", clock).await?;
-                roles.spawn(named("command-api", command_api::run(config, log, listener, tasks.clone())));
+                roles.spawn(named(
+                    "command-api",
+                    command_api::run(config, log, listener, tasks.clone()),
+                ));
             }
             Self::Responder(config) => {
                 let listener = bind(config.responder_addr, "RESPONDER_ADDR").await?;
                 let pool = infra::database(infra.required_database()?, "responder")?;
                 let log = infra.log(nats, "responder", clock).await?;
-                roles.spawn(named("responder", responder::run(config, log, pool, listener, tasks.clone())));
+                roles.spawn(named(
+                    "responder",
+                    responder::run(config, log, pool, listener, tasks.clone()),
+                ));
             }
             Self::Projector(config) => {
                 let listener = bind(config.projector_addr, "PROJECTOR_ADDR").await?;
                 let pool = infra::database(infra.required_database()?, "projector")?;
                 let log = infra.log(nats, "projector", clock).await?;
-                roles.spawn(named("projector", projector::run(config, log, pool, listener, tasks.clone())));
+                roles.spawn(named(
+                    "projector",
+                    projector::run(config, log, pool, listener, tasks.clone()),
+                ));
             }
             Self::ReadApi(config) => {
                 let listener = bind(config.read_api_addr, "READ_API_ADDR").await?;
                 let pool = infra::database(infra.required_database()?, "read-api")?;
                 let log = infra.log(nats, "read-api", clock).await?;
-                roles.spawn(named("read-api", read_api::run(config, log, pool, listener, tasks.clone())));
+                roles.spawn(named(
+                    "read-api",
+                    read_api::run(config, log, pool, listener, tasks.clone()),
+                ));
             }
         }
         until_signalled(&mut Running { roles }, &tasks).await

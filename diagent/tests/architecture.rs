@@ -1,6 +1,9 @@
 //! The arrows of the architecture, and the rules that every source file keeps.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 const ROLES: [&str; 4] = ["command-api", "responder", "projector", "read-api"];
 
@@ -9,19 +12,43 @@ const PRODUCTION_LINES_MAX: usize = 400;
 
 #[test]
 fn no_role_depends_on_another() {
-    let workspace = cargo_metadata::MetadataCommand::new().no_deps().exec().expect("a Cargo workspace");
-    for role in workspace.packages.iter().filter(|package| ROLES.contains(&package.name.as_str())) {
+    let workspace = cargo_metadata::MetadataCommand::new()
+        .no_deps()
+        .exec()
+        .expect("a Cargo workspace");
+    for role in workspace
+        .packages
+        .iter()
+        .filter(|package| ROLES.contains(&package.name.as_str()))
+    {
         for dependency in &role.dependencies {
-            assert!(!ROLES.contains(&dependency.name.as_str()), "{} depends on {}", role.name, dependency.name);
+            assert!(
+                !ROLES.contains(&dependency.name.as_str()),
+                "{} depends on {}",
+                role.name,
+                dependency.name
+            );
         }
     }
 }
 
 #[test]
 fn the_command_api_has_no_database() {
-    let workspace = cargo_metadata::MetadataCommand::new().no_deps().exec().expect("a Cargo workspace");
-    let command_api = workspace.packages.iter().find(|package| package.name.as_str() == "command-api").expect("the crate");
-    assert!(command_api.dependencies.iter().all(|dependency| dependency.name != "sqlx"));
+    let workspace = cargo_metadata::MetadataCommand::new()
+        .no_deps()
+        .exec()
+        .expect("a Cargo workspace");
+    let command_api = workspace
+        .packages
+        .iter()
+        .find(|package| package.name.as_str() == "command-api")
+        .expect("the crate");
+    assert!(
+        command_api
+            .dependencies
+            .iter()
+            .all(|dependency| dependency.name != "sqlx")
+    );
 }
 
 #[test]
@@ -39,16 +66,35 @@ fn every_source_file_says_what_it_is_for_and_stays_small() {
 
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let crates = ["events", "edge", "command-api", "responder", "projector", "read-api", "diagent", "diagent/embedded", "bench"];
-    crates.iter().flat_map(|name| rust_files(&root.join(name).join("src"))).collect()
+    let crates = [
+        "events",
+        "edge",
+        "command-api",
+        "responder",
+        "projector",
+        "read-api",
+        "diagent",
+        "diagent/embedded",
+        "bench",
+    ];
+    crates
+        .iter()
+        .flat_map(|name| rust_files(&root.join(name).join("src")))
+        .collect()
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let entries = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path());
     entries
-        .flat_map(|path| match path.is_dir() {
-            true => rust_files(&path),
-            false => Vec::from_iter(path.extension().is_some_and(|extension| extension == "rs").then_some(path)),
+        .flat_map(|path| {
+            let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+            if path.is_dir() {
+                rust_files(&path)
+            } else {
+                Vec::from_iter(is_rust.then_some(path))
+            }
         })
         .collect()
 }

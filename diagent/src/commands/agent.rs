@@ -44,12 +44,16 @@ impl AgentCommand {
                 let id: AgentId = serde_json::from_value(id.unwrap_or_default())
                     .with_context(|| format!("{} needs an `id`, a ULID", file.display()))?;
                 let path = format!("agents/{id}");
-                Api::new(api, infra)?.call((Side::Command, Method::PUT), &path, &[], Some(&definition)).await?;
+                Api::new(api, infra)?
+                    .call((Side::Command, Method::PUT), &path, &[], Some(&definition))
+                    .await?;
                 print::line(format!("agent {id} is defined"));
             }
             Self::Show { agent, api } => {
                 let path = format!("agents/{agent}");
-                let answer = Api::new(api, infra)?.call((Side::Command, Method::GET), &path, &[], None).await?;
+                let answer = Api::new(api, infra)?
+                    .call((Side::Command, Method::GET), &path, &[], None)
+                    .await?;
                 print::json(&answer.json::<Value>().await?["data"]);
             }
         }

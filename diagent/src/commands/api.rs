@@ -15,7 +15,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_mins(10);
 
 /// How to reach an API.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct ApiArgs {
+pub struct ApiArgs {
     /// The command API
     #[arg(long, env = "COMMAND_API_URL", default_value = "http://127.0.0.1:8080")]
     command_api_url: String,
@@ -49,7 +49,11 @@ impl Api {
             Some(token) => token.clone(),
             None => mint(&infra.data_dir)?,
         };
-        Ok(Self { client: reqwest::Client::builder().build()?, arguments, token })
+        Ok(Self {
+            client: reqwest::Client::builder().build()?,
+            arguments,
+            token,
+        })
     }
 
     /// Calls, and answers with the response when it is a success.
@@ -73,7 +77,10 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.with_context(|| format!("{base} cannot be reached; is `diagent up` running?"))?;
+        let answer = request
+            .send()
+            .await
+            .with_context(|| format!("{base} cannot be reached; is `diagent up` running?"))?;
         if answer.status().is_success() {
             return Ok(answer);
         }

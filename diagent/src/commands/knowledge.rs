@@ -46,21 +46,33 @@ impl KnowledgeCommand {
     /// The file cannot be read, or the API refuses.
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
         match self {
-            Self::Put { file, agent, url, title, api } => {
+            Self::Put {
+                file,
+                agent,
+                url,
+                title,
+                api,
+            } => {
                 let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-                let is_html = file.extension().is_some_and(|extension| extension == "html" || extension == "htm");
+                let is_html = file
+                    .extension()
+                    .is_some_and(|extension| extension == "html" || extension == "htm");
                 let name = file.file_stem().map(|name| name.to_string_lossy().into_owned());
                 let kind = if is_html { "html" } else { "text" };
                 let title = title.or(name).unwrap_or_default();
                 let body = json!({ "url": url, "title": title, kind: text });
                 let path = format!("agents/{agent}/documents");
-                Api::new(api, infra)?.call((Side::Command, Method::PUT), &path, &[], Some(&body)).await?;
+                Api::new(api, infra)?
+                    .call((Side::Command, Method::PUT), &path, &[], Some(&body))
+                    .await?;
                 print::line(format!("{url} is known"));
             }
             Self::Remove { agent, url, api } => {
                 let path = format!("agents/{agent}/documents");
                 let query = [("url", url.clone())];
-                Api::new(api, infra)?.call((Side::Command, Method::DELETE), &path, &query, None).await?;
+                Api::new(api, infra)?
+                    .call((Side::Command, Method::DELETE), &path, &query, None)
+                    .await?;
                 print::line(format!("{url} is forgotten"));
             }
         }

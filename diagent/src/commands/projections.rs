@@ -27,14 +27,18 @@ impl ProjectionsCommand {
     /// The API refuses.
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
         let Self::List { json, api } = self;
-        let answer = Api::new(api, infra)?.call((Side::Read, Method::GET), "projections", &[], None).await?;
+        let answer = Api::new(api, infra)?
+            .call((Side::Read, Method::GET), "projections", &[], None)
+            .await?;
         let projections = answer.json::<Value>().await?["data"].take();
         if json {
             print::json(&projections);
             return Ok(());
         }
         let mut table = Table::new();
-        table.load_preset(NOTHING).set_header(["PROJECTION", "VERSION", "STATE", "LAG", "DEAD LETTERS"]);
+        table
+            .load_style(NOTHING)
+            .set_header(["PROJECTION", "VERSION", "STATE", "LAG", "DEAD LETTERS"]);
         for projection in projections.as_array().into_iter().flatten() {
             let cell = |key: &str| match &projection[key] {
                 Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! `diagent replay`: the event log as newline-delimited JSON, one CloudEvent a line.
+//! `diagent replay`: the event log as newline-delimited JSON, one `CloudEvent` a line.
 
 use std::{io::Write as _, path::PathBuf};
 
@@ -43,16 +43,29 @@ impl Replay {
     /// # Errors
     /// The API refuses or breaks off, or the file cannot be written.
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
-        let given = [("after", self.after), ("from", self.from), ("to", self.to), ("agent_id", self.agent), ("type", self.kind)];
-        let mut query: Vec<(&str, String)> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let given = [
+            ("after", self.after),
+            ("from", self.from),
+            ("to", self.to),
+            ("agent_id", self.agent),
+            ("type", self.kind),
+        ];
+        let mut query: Vec<(&str, String)> = given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
         if self.follow {
             query.push(("follow", "true".to_owned()));
         }
         let mut file = match &self.out {
-            Some(path) => Some(std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+            Some(path) => {
+                Some(std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?)
+            }
             None => None,
         };
-        let answer = Api::new(self.api, infra)?.call((Side::Read, Method::GET), "events", &query, None).await?;
+        let answer = Api::new(self.api, infra)?
+            .call((Side::Read, Method::GET), "events", &query, None)
+            .await?;
         let mut events = answer.bytes_stream();
         while let Some(bytes) = events.next().await {
             let bytes = bytes.context("the log broke off; go on with --after and the last position")?;

@@ -19,16 +19,16 @@ impl Schema {
     /// There is no such type.
     pub fn run(self) -> anyhow::Result<()> {
         let schemas = events::schema::all();
-        match self.kind {
-            Some(kind) => {
-                let newest = schemas.into_iter().filter(|((name, _), _)| *name == kind).next_back();
-                let (_, schema) = newest.with_context(|| format!("there is no type {kind}; `diagent schema` lists all"))?;
-                print::json(&schema);
-            }
-            None => {
-                let all = schemas.into_iter().map(|((kind, version), schema)| (format!("{kind}:{version}"), schema));
-                print::json(&Value::Object(all.collect::<Map<_, _>>()));
-            }
+        if let Some(wanted) = self.kind {
+            let newest = schemas.into_iter().rfind(|((kind, _), _)| *kind == wanted);
+            let (_, schema) =
+                newest.with_context(|| format!("there is no type {wanted}; `diagent schema` lists all"))?;
+            print::json(&schema);
+        } else {
+            let all = schemas
+                .into_iter()
+                .map(|((kind, version), schema)| (format!("{kind}:{version}"), schema));
+            print::json(&Value::Object(all.collect::<Map<_, _>>()));
         }
         Ok(())
     }

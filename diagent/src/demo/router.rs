@@ -47,9 +47,11 @@ pub fn router(command_api_url: String) -> Router {
         router = router.route(path, content(kind, text.to_owned()));
     }
     let missing = Bytes::from(site::not_found());
+    let missing = get(move || async move { (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, HTML)], missing) });
     let headers = headers(&api);
+    // A route and no fallback: whoever serves this router puts a fallback of its own on it.
     router
-        .fallback(move || async move { (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, HTML)], missing) })
+        .route("/{*path}", missing)
         .layer(map_response(move |response: Response| {
             let headers = headers.clone();
             async move { (headers, response).into_response() }

@@ -32,9 +32,15 @@ pub(super) async fn load(
     };
     let token = operators.mint(&operator, Clock::default().now(), TOKEN_LIFETIME)?;
     let origin = format!("http://{demo_address}");
-    let api = Api { base: format!("http://{command_api}/api/v1"), token, client: reqwest::Client::builder().build()? };
-    api.put(&format!("workspaces/{}", demo::WORKSPACE_ID), &demo::workspace()).await?;
-    api.put(&format!("agents/{}", demo::AGENT_ID), &demo::agent(&origin)).await?;
+    let api = Api {
+        base: format!("http://{command_api}/api/v1"),
+        token,
+        client: reqwest::Client::builder().build()?,
+    };
+    api.put(&format!("workspaces/{}", demo::WORKSPACE_ID), &demo::workspace())
+        .await?;
+    api.put(&format!("agents/{}", demo::AGENT_ID), &demo::agent(&origin))
+        .await?;
     let documents = demo::documents(&origin);
     for demo::Document { url, title, html } in &documents {
         let body = json!({ "url": url, "title": title, "html": html });
@@ -54,11 +60,18 @@ impl Api {
     async fn put(&self, path: &str, body: &Value) -> anyhow::Result<()> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(15);
         loop {
-            let request = self.client.put(format!("{}/{path}", self.base)).bearer_auth(&self.token).json(body);
+            let request = self
+                .client
+                .put(format!("{}/{path}", self.base))
+                .bearer_auth(&self.token)
+                .json(body);
             let problem = match request.send().await {
                 Ok(answer) if answer.status().is_success() => return Ok(()),
                 Ok(answer) if answer.status().is_client_error() => {
-                    bail!("the demo's {path} was refused: {}", answer.text().await.unwrap_or_default());
+                    bail!(
+                        "the demo's {path} was refused: {}",
+                        answer.text().await.unwrap_or_default()
+                    );
                 }
                 Ok(answer) => anyhow::anyhow!("{path} answered {}", answer.status()),
                 Err(error) => error.into(),
@@ -76,7 +89,9 @@ async fn indexed(infra: &InfraArgs, urls: Vec<String>) -> anyhow::Result<()> {
     let pool = infra::database(infra.required_database()?, "up")?;
     let wait = async {
         loop {
-            let query = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM read.documents WHERE agent_id = $1 AND url = ANY($2)");
+            let query = sqlx::query_scalar::<_, i64>(
+                "SELECT count(*) FROM read.documents WHERE agent_id = $1 AND url = ANY($2)",
+            );
             let found = query.bind(demo::AGENT_ID).bind(&urls).fetch_one(&pool).await;
             if found.is_ok_and(|found| usize::try_from(found) == Ok(urls.len())) {
                 return;
@@ -84,5 +99,7 @@ async fn indexed(infra: &InfraArgs, urls: Vec<String>) -> anyhow::Result<()> {
             tokio::time::sleep(POLL).await;
         }
     };
-    tokio::time::timeout(INDEXED_TIMEOUT, wait).await.context("the demo's pages were not indexed within a minute")
+    tokio::time::timeout(INDEXED_TIMEOUT, wait)
+        .await
+        .context("the demo's pages were not indexed within a minute")
 }

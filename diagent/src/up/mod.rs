@@ -147,9 +147,21 @@ fn serve_demo(listener: TcpListener, command_api: SocketAddr, tasks: &Tasks) {
 
 fn announce(data: &Path, [demo, command_api, read_api]: [SocketAddr; 3]) {
     let rows = [
-        ("Chat", format!("http://{demo}"), "a demo site, and its agent in the corner"),
-        ("Widget API", format!("http://{command_api}/docs"), "what the widget talks to"),
-        ("Read API", format!("http://{read_api}/docs"), "leads, conversations, figures, the event log"),
+        (
+            "Chat",
+            format!("http://{demo}"),
+            "a demo site, and its agent in the corner",
+        ),
+        (
+            "Widget API",
+            format!("http://{command_api}/docs"),
+            "what the widget talks to",
+        ),
+        (
+            "Read API",
+            format!("http://{read_api}/docs"),
+            "leads, conversations, figures, the event log",
+        ),
         ("Data", data.display().to_string(), "kept over restarts"),
     ];
     let widest = rows.iter().map(|(_, value, _)| value.len()).max().unwrap_or_default();
