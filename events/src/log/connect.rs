@@ -115,6 +115,7 @@ async fn connect(config: &LogConfig) -> Result<(Client, watch::Receiver<bool>), 
                         up.send_replace(false);
                         tracing::warn!("disconnected from NATS");
                     }
+                    Event::Closed => tracing::debug!("the connection to NATS is closed"),
                     event => tracing::warn!(%event, "NATS connection"),
                 }
             }

@@ -1,0 +1,7 @@
+//! The binary as people start it: `diagent up`, and the roles apart as processes of their own.
+
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+mod apart;
+mod support;
+mod up;

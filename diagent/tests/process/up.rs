@@ -1,0 +1,85 @@
+//! `diagent up` on a folder of its own.
+
+use diagent::demo;
+use serde_json::json;
+
+use crate::support::{Folder, Process, Visitor, content, free_addresses};
+
+#[tokio::test]
+async fn up_answers_survives_kill_9_and_stops_cleanly() {
+    let folder = Folder::new("up");
+    let data = folder.path("data").to_string_lossy().into_owned();
+    let [command_api, read_api, responder, projector, site] = free_addresses();
+    let environment = [
+        ("DIAGENT_DATA_DIR", data.as_str()),
+        ("COMMAND_API_ADDR", &command_api),
+        ("READ_API_ADDR", &read_api),
+        ("RESPONDER_ADDR", &responder),
+        ("PROJECTOR_ADDR", &projector),
+        ("DEMO_ADDR", &site),
+    ];
+    // The tests' cache of server binaries: the network is not what is tested here.
+    let cache = concat!(env!("CARGO_MANIFEST_DIR"), "/../.diagent/cache");
+    let environment: Vec<(&str, &str)> = environment.into_iter().chain([("DIAGENT_CACHE_DIR", cache)]).collect();
+    let origin = format!("http://{site}");
+
+    let mut up = Process::start(&[], &environment, &folder.path("first"));
+    up.says("Diagent is ready.").await;
+    assert!(up.said().contains(&origin), "it says where to chat: {}", up.said());
+    let visitor = Visitor::init(&command_api, &origin, json!({ "agent_id": demo::AGENT_ID })).await;
+    let lines = visitor.ask("What is your refund policy?").await;
+    assert_eq!(lines.last().expect("a line")["event"], "done");
+    let citations = lines
+        .iter()
+        .find(|line| line["event"] == "citations")
+        .expect("citations");
+    assert!(
+        citations["citations"][0]["url"]
+            .as_str()
+            .expect("a URL")
+            .starts_with(&origin),
+        "{citations}"
+    );
+
+    let mut second = Process::start(&["up"], &environment, &folder.path("second"));
+    assert_eq!(second.ended().await.code(), Some(1));
+    assert!(second.said().contains("is in use by process"), "{}", second.said());
+
+    up.kill();
+    let mut again = Process::start(&["up"], &environment, &folder.path("again"));
+    again.says("Diagent is ready.").await;
+    let anonymous_id = &visitor.data["anonymous_id"];
+    let back = Visitor::init(
+        &command_api,
+        &origin,
+        json!({ "agent_id": demo::AGENT_ID, "anon_id": anonymous_id }),
+    )
+    .await;
+    assert_eq!(
+        back.data["conversation_id"], visitor.data["conversation_id"],
+        "the conversation goes on"
+    );
+    assert_eq!(
+        back.data["messages"][1]["content"],
+        content(&lines),
+        "what was answered is there"
+    );
+
+    let status = again.terminate().await;
+    assert!(status.success(), "{status}: {}", again.said());
+    assert_eq!(left_running(&data), Vec::<String>::new(), "nothing is left running");
+}
+
+/// Command lines of processes that work on this folder.
+fn left_running(folder: &str) -> Vec<String> {
+    let output = std::process::Command::new("ps")
+        .args(["-eo", "args="])
+        .output()
+        .expect("ps");
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    lines
+        .lines()
+        .filter(|line| line.contains(folder))
+        .map(str::to_owned)
+        .collect()
+}
