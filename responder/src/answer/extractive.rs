@@ -13,6 +13,12 @@ const SENTENCES_PER_PASSAGE: usize = 3;
 /// A sentence this much worse than the passage's best says something else.
 const WORTH_SAYING: f64 = 0.5;
 
+/// A sentence with this many tenths of its words said before says nothing new.
+const REPEATED_TENTHS: usize = 7;
+
+/// A heading that has this share of the question's weight asks the question.
+const ASKING_HEADING: f64 = 0.6;
+
 /// A heading that asks the question makes what follows it the answer.
 const HEADING_WEIGHT: f64 = 0.5;
 
@@ -36,7 +42,7 @@ pub(super) fn compose(retrieved: &Retrieved) -> Option<Composed> {
         let sentences = pick(passage, &retrieved.lexemes);
         let said: Vec<String> = sentences
             .into_iter()
-            .filter(|sentence| !text.contains(sentence.as_str()))
+            .filter(|sentence| !is_said(&text, sentence))
             .collect();
         if said.is_empty() {
             continue;
@@ -50,6 +56,20 @@ pub(super) fn compose(retrieved: &Retrieved) -> Option<Composed> {
         citations.push(super::citation(passage, id));
     }
     (!citations.is_empty()).then_some(Composed { text, citations })
+}
+
+/// Whether most words of `sentence` have been said: two pages often tell the same.
+fn is_said(text: &str, sentence: &str) -> bool {
+    let (said, words) = (words(text), words(sentence));
+    let repeated = words.iter().filter(|word| said.contains(word)).count();
+    repeated * 10 >= words.len() * REPEATED_TENTHS
+}
+
+fn words(text: &str) -> Vec<String> {
+    let words = text
+        .split(|char: char| !char.is_alphanumeric())
+        .filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
 }
 
 fn format_reference(id: u32) -> String {
@@ -71,9 +91,14 @@ fn pick(passage: &Passage, lexemes: &HashMap<String, f64>) -> Vec<String> {
         })
         .collect();
     let best = scored.iter().map(|(score, _)| *score).fold(0.0, f64::max);
-    let worth = |(score, sentence): (f64, String)| (score > 0.0 && score >= best * WORTH_SAYING).then_some(sentence);
+    // "No." answers the question above it, though it has none of its words.
+    let is_asked = covered(heading, lexemes) >= lexemes.values().sum::<f64>() * ASKING_HEADING;
+    let worth = |(index, (score, sentence)): (usize, (f64, String))| {
+        ((is_asked && index == 0) || (score > 0.0 && score >= best * WORTH_SAYING)).then_some(sentence)
+    };
     scored
         .into_iter()
+        .enumerate()
         .filter_map(worth)
         .take(SENTENCES_PER_PASSAGE)
         .collect()
@@ -81,11 +106,7 @@ fn pick(passage: &Passage, lexemes: &HashMap<String, f64>) -> Vec<String> {
 
 /// The weight of the question's words that `text` has.
 fn covered(text: &str, lexemes: &HashMap<String, f64>) -> f64 {
-    let words: Vec<String> = text
-        .split(|char: char| !char.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect();
+    let words = words(text);
     lexemes
         .iter()
         .filter(|(lexeme, _)| words.iter().any(|word| has_stem(word, lexeme)))
