@@ -92,7 +92,8 @@ fn pick(passage: &Passage, lexemes: &HashMap<String, f64>) -> Vec<String> {
         .collect();
     let best = scored.iter().map(|(score, _)| *score).fold(0.0, f64::max);
     // "No." answers the question above it, though it has none of its words.
-    let is_asked = covered(heading, lexemes) >= lexemes.values().sum::<f64>() * ASKING_HEADING;
+    let is_question = heading.trim_end().ends_with('?');
+    let is_asked = is_question && covered(heading, lexemes) >= lexemes.values().sum::<f64>() * ASKING_HEADING;
     let worth = |(index, (score, sentence)): (usize, (f64, String))| {
         ((is_asked && index == 0) || (score > 0.0 && score >= best * WORTH_SAYING)).then_some(sentence)
     };
