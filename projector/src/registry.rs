@@ -1,0 +1,87 @@
+//! The explicit list of all projections.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    projection::Registered,
+    projections::{
+        conversations::Conversations, documents::Documents, erasures::Erasures, gaps::Gaps, leads::Leads,
+        telemetry::Telemetry, usage::Usage,
+    },
+};
+
+/// Every projection of the product.
+pub fn all() -> Vec<Registered> {
+    vec![
+        Registered::new(Conversations),
+        Registered::new(Leads),
+        Registered::new(Telemetry),
+        Registered::new(Usage),
+        Registered::new(Documents),
+        Registered::new(Gaps),
+        Registered::new(Erasures),
+    ]
+}
+
+/// A projection was named that is not on the list.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no projection {name}; there are {}", known.join(", "))]
+pub struct UnknownProjection {
+    pub name: String,
+    pub known: Vec<&'static str>,
+}
+
+/// Those of `projections` that `only` names (all of them when it names none) and `except` does not.
+///
+/// # Errors
+/// A name is not on the list.
+pub fn select(
+    projections: Vec<Registered>,
+    only: &[String],
+    except: &[String],
+) -> Result<Vec<Registered>, UnknownProjection> {
+    let known: BTreeSet<&'static str> = projections.iter().map(|projection| projection.name).collect();
+    if let Some(name) = only.iter().chain(except).find(|name| !known.contains(name.as_str())) {
+        return Err(UnknownProjection {
+            name: name.clone(),
+            known: known.into_iter().collect(),
+        });
+    }
+    let is_in = |list: &[String], projection: &Registered| list.iter().any(|name| name == projection.name);
+    Ok(projections
+        .into_iter()
+        .filter(|projection| (only.is_empty() || is_in(only, projection)) && !is_in(except, projection))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_runs_what_it_was_told_to() {
+        assert_eq!(names(&["leads", "usage"], &[]), Ok(vec!["leads", "usage"]));
+        assert_eq!(names(&["leads", "usage"], &["usage"]), Ok(vec!["leads"]));
+        assert_eq!(
+            names(&[], &["conversations"]).map(|names| names.len()),
+            Ok(all().len() - 1)
+        );
+    }
+
+    #[test]
+    fn a_misspelt_name_is_refused() {
+        let error = names(&["lead"], &[]).expect_err("there is no such projection");
+        assert!(
+            error
+                .to_string()
+                .starts_with("there is no projection lead; there are conversations, documents"),
+            "{error}"
+        );
+    }
+
+    fn names(only: &[&str], except: &[&str]) -> Result<Vec<&'static str>, UnknownProjection> {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let selected = select(all(), &owned(only), &owned(except))?;
+        Ok(selected.iter().map(|projection| projection.name).collect())
+    }
+}

@@ -1,0 +1,267 @@
+//! Events that could not be applied, and those of the same subject that wait behind them in order.
+//!
+//! They hold what visitors wrote, so an erasure takes them too.
+
+use std::collections::BTreeSet;
+
+use async_nats::jetstream::Message;
+use events::{
+    AgentId, Position, Recorded, Subject, Timestamp, VisitorId,
+    cloud_event::Attributes,
+    log::ReadError,
+    recorded::{DecodeError, LogEvent},
+};
+use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
+use time::OffsetDateTime;
+
+use super::Slot;
+use crate::projections::stored;
+
+const BLOCKED: &str = "SELECT DISTINCT subject FROM diagent.dead_letters
+    WHERE projection = $1 AND version = $2 AND partition = $3";
+const REQUESTED: &str = "SELECT DISTINCT subject FROM diagent.dead_letters
+    WHERE projection = $1 AND version = $2 AND partition = $3 AND state IN ('retry', 'skip')";
+const OF_SUBJECT: &str = "SELECT sequence, event_type, stored_at, payload, state, attempts
+    FROM diagent.dead_letters
+    WHERE projection = $1 AND version = $2 AND partition = $3 AND subject = $4 ORDER BY sequence";
+const DROP_SUBJECT: &str = "DELETE FROM diagent.dead_letters
+    WHERE projection = $1 AND version = $2 AND partition = $3 AND subject = $4";
+const FORGET: &str = "DELETE FROM diagent.dead_letters AS d
+    USING unnest($4::text[], $5::text[]) AS f (agent_id, visitor_id)
+    WHERE d.projection = $1 AND d.version = $2 AND d.partition = $3
+    AND d.agent_id = f.agent_id AND d.visitor_id = f.visitor_id";
+const PUT: &str = include_str!("put_dead_letters.sql");
+
+/// A visitor, as events are found by.
+pub(super) type Visitor = (AgentId, VisitorId);
+
+/// One event that is set aside.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    pub(super) position: Position,
+    pub(super) subject: Subject,
+    pub(super) event_type: String,
+    pub(super) stored_at: OffsetDateTime,
+    pub(super) payload: Vec<u8>,
+    /// What is wrong with it; none waits behind one that failed.
+    pub(super) error: Option<String>,
+    pub(super) attempts: i32,
+}
+
+impl Letter {
+    /// An event that can be read.
+    pub(super) fn of(recorded: &Recorded, payload: &[u8], error: Option<String>) -> Self {
+        Self {
+            position: recorded.position,
+            subject: recorded.subject,
+            event_type: recorded.attributes.kind.clone(),
+            stored_at: recorded.stored_at.to_offset_date_time(),
+            payload: payload.to_vec(),
+            attempts: i32::from(error.is_some()),
+            error,
+        }
+    }
+
+    /// A message under a subject of the log that is no event that this binary knows.
+    pub(super) fn unreadable(message: &Message, position: Position, subject: Subject, error: &ReadError) -> Self {
+        let event_type = match &error.source {
+            DecodeError::UnknownEvent { kind, .. } => kind.clone(),
+            _ => kind_of(&message.payload).unwrap_or_else(|| "unknown".to_owned()),
+        };
+        let published = message.info().map_or(OffsetDateTime::UNIX_EPOCH, |info| info.published);
+        Self {
+            position,
+            subject,
+            event_type: stored::text(&event_type),
+            stored_at: published,
+            payload: message.payload.to_vec(),
+            error: Some(chain(&error.source)),
+            attempts: 1,
+        }
+    }
+
+    pub(super) fn visitor(&self) -> Option<Visitor> {
+        visitor(&self.subject)
+    }
+
+    /// The event, if this binary knows it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn read(&self) -> Result<Recorded, String> {
+        let (attributes, event) =
+            LogEvent::decode(self.subject.category(), &self.payload).map_err(|error| chain(&error))?;
+        Ok(Recorded {
+            position: self.position,
+            subject: self.subject,
+            stored_at: Timestamp::from(self.stored_at),
+            attributes,
+            event,
+        })
+    }
+}
+
+/// Whose a subject is.
+pub(super) fn visitor(subject: &Subject) -> Option<Visitor> {
+    Some((subject.agent_id()?, subject.visitor_id()?))
+}
+
+fn kind_of(payload: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Attributes>(payload)
+        .ok()
+        .map(|attributes| attributes.kind)
+}
+
+/// An error and its causes, for operators.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    stored::text(&text)
+}
+
+/// The subjects that have letters: what comes on them has to wait.
+pub(super) async fn blocked(pool: &PgPool, slot: &Slot) -> sqlx::Result<BTreeSet<String>> {
+    subjects(pool, slot, BLOCKED).await
+}
+
+/// The subjects whose letters an operator wants retried or skipped.
+pub(super) async fn requested(pool: &PgPool, slot: &Slot) -> sqlx::Result<BTreeSet<String>> {
+    subjects(pool, slot, REQUESTED).await
+}
+
+async fn subjects(pool: &PgPool, slot: &Slot, sql: &'static str) -> sqlx::Result<BTreeSet<String>> {
+    let subjects: Vec<String> = sqlx::query_scalar(sql)
+        .bind(slot.version.projection)
+        .bind(slot.version.version)
+        .bind(slot.partition_name())
+        .fetch_all(pool)
+        .await?;
+    Ok(subjects.into_iter().collect())
+}
+
+/// Takes all letters of `subject` out, in order, without those at the front that are to be skipped. Nothing when the first
+/// one is not meant: somebody else did it.
+pub(super) async fn take(
+    connection: &mut PgConnection,
+    slot: &Slot,
+    (subject, text): (Subject, &str),
+) -> sqlx::Result<Option<Vec<Letter>>> {
+    let rows = sqlx::query(OF_SUBJECT)
+        .bind(slot.version.projection)
+        .bind(slot.version.version)
+        .bind(slot.partition_name())
+        .bind(text)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut letters = Vec::new();
+    let mut is_asked_for = false;
+    for row in &rows {
+        let state: String = row.try_get("state")?;
+        if letters.is_empty() && state == "skip" {
+            is_asked_for = true;
+            continue;
+        }
+        is_asked_for |= letters.is_empty() && state == "retry";
+        letters.push(letter(row, slot, subject)?);
+    }
+    if !is_asked_for {
+        return Ok(None);
+    }
+    sqlx::query(DROP_SUBJECT)
+        .bind(slot.version.projection)
+        .bind(slot.version.version)
+        .bind(slot.partition_name())
+        .bind(text)
+        .execute(connection)
+        .await?;
+    Ok(Some(letters))
+}
+
+fn letter(row: &PgRow, slot: &Slot, subject: Subject) -> sqlx::Result<Letter> {
+    let sequence: i64 = row.try_get("sequence")?;
+    Ok(Letter {
+        position: Position {
+            partition: slot.partition,
+            sequence: u64::try_from(sequence).unwrap_or_default(),
+        },
+        subject,
+        event_type: row.try_get("event_type")?,
+        stored_at: row.try_get("stored_at")?,
+        payload: row.try_get("payload")?,
+        error: None,
+        attempts: row.try_get("attempts")?,
+    })
+}
+
+/// Drops the letters of erased visitors.
+pub(super) async fn forget(connection: &mut PgConnection, slot: &Slot, visitors: &[Visitor]) -> sqlx::Result<()> {
+    if visitors.is_empty() {
+        return Ok(());
+    }
+    let (agents, visitors): (Vec<_>, Vec<_>) = visitors
+        .iter()
+        .map(|(agent_id, visitor_id)| (agent_id.to_string(), visitor_id.to_string()))
+        .unzip();
+    sqlx::query(FORGET)
+        .bind(slot.version.projection)
+        .bind(slot.version.version)
+        .bind(slot.partition_name())
+        .bind(agents)
+        .bind(visitors)
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Sets `letters` aside, in the transaction that moves the checkpoint past them. `subjects` are their NATS subjects.
+pub(super) async fn put(
+    connection: &mut PgConnection,
+    slot: &Slot,
+    letters: &[Letter],
+    partitions: u16,
+) -> sqlx::Result<()> {
+    if letters.is_empty() {
+        return Ok(());
+    }
+    let ids = |id: fn(&Letter) -> Option<String>| letters.iter().map(id).collect::<Vec<_>>();
+    sqlx::query(PUT)
+        .bind(slot.version.projection)
+        .bind(slot.version.version)
+        .bind(slot.partition_name())
+        .bind(
+            letters
+                .iter()
+                .map(|letter| stored::sequence(letter.position.sequence))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            letters
+                .iter()
+                .map(|letter| letter.subject.text(partitions))
+                .collect::<Vec<_>>(),
+        )
+        .bind(ids(|letter| letter.subject.agent_id().map(|id| id.to_string())))
+        .bind(ids(|letter| letter.subject.visitor_id().map(|id| id.to_string())))
+        .bind(
+            letters
+                .iter()
+                .map(|letter| letter.event_type.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(letters.iter().map(|letter| letter.stored_at).collect::<Vec<_>>())
+        .bind(
+            letters
+                .iter()
+                .map(|letter| letter.payload.as_slice())
+                .collect::<Vec<_>>(),
+        )
+        .bind(letters.iter().map(|letter| letter.error.as_deref()).collect::<Vec<_>>())
+        .bind(letters.iter().map(|letter| letter.attempts).collect::<Vec<_>>())
+        .execute(connection)
+        .await
+        .map(|_| ())
+}

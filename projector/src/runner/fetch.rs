@@ -1,0 +1,118 @@
+//! A partition's messages, in batches, through a durable consumer of its own: what is not acknowledged there is the lag that
+//! operators and autoscalers see. Where to read on is the checkpoint's word; the consumer is set to it.
+
+use std::time::Duration;
+
+use async_nats::jetstream::{
+    AckKind, Message,
+    consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+};
+use events::Log;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::time::{Instant, timeout_at};
+
+use super::{BatchLimits, Slot, trouble::Trouble};
+
+/// One question to the server is open this long; while it is, an event arrives without being asked for.
+const EXPIRES: Duration = Duration::from_secs(30);
+/// The server gives a sign this often; when two are missing, the connection is taken for lost.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// After this the server delivers again. A batch takes far less; what comes twice is dropped.
+const ACKNOWLEDGE_WAIT: Duration = Duration::from_mins(2);
+/// Bytes of a batch, beyond its last message.
+const BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The messages after a place in a partition.
+pub(super) struct Feed {
+    messages: pull::Stream,
+    limits: BatchLimits,
+    /// Taken from the server, and not yet given on. Kept here, so that a call to [`Feed::next`] may be dropped.
+    waiting: Vec<Message>,
+    waiting_bytes: usize,
+    last_batch_at: Option<Instant>,
+}
+
+impl Feed {
+    /// Opens the consumer of `slot` after `sequence`.
+    pub(super) async fn open(log: &Log, slot: &Slot, sequence: u64, limits: BatchLimits) -> Result<Self, Trouble> {
+        let name = slot.version.consumer(slot.partition);
+        let stream = log.stream(slot.partition).await?;
+        let config = pull::Config {
+            durable_name: Some(name.clone()),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::All,
+            ack_wait: ACKNOWLEDGE_WAIT,
+            max_ack_pending: i64::try_from(limits.events.saturating_mul(4)).unwrap_or(i64::MAX),
+            ..pull::Config::default()
+        };
+        let consumer: PullConsumer = stream
+            .get_or_create_consumer(&name, config)
+            .await
+            .map_err(Trouble::request("open a projection's consumer"))?;
+        stream
+            .reset_consumer(&name, Some(sequence + 1))
+            .await
+            .map_err(Trouble::request("set a projection's consumer to its checkpoint"))?;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(limits.events)
+            .expires(EXPIRES)
+            .heartbeat(HEARTBEAT)
+            .messages()
+            .await
+            .map_err(Trouble::request("read a partition"))?;
+        Ok(Self {
+            messages,
+            limits,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            last_batch_at: None,
+        })
+    }
+
+    /// The next batch: at once after a pause, else when it is full or the last one is long enough ago. May be dropped while
+    /// it waits; nothing is lost by that.
+    pub(super) async fn next(&mut self) -> Result<Vec<Message>, Trouble> {
+        if self.waiting.is_empty() {
+            let message = self.messages.next().await;
+            self.take(message)?;
+        }
+        let until = self
+            .last_batch_at
+            .map_or_else(Instant::now, |last| last + self.limits.linger);
+        while self.waiting.len() < self.limits.events && self.waiting_bytes < BYTES_MAX {
+            let ready = self.messages.next().now_or_never();
+            let message = match ready {
+                Some(message) => message,
+                None => match timeout_at(until, self.messages.next()).await {
+                    Ok(message) => message,
+                    Err(_) => break,
+                },
+            };
+            self.take(message)?;
+        }
+        self.last_batch_at = Some(Instant::now());
+        self.waiting_bytes = 0;
+        Ok(std::mem::take(&mut self.waiting))
+    }
+
+    fn take(&mut self, message: Option<Result<Message, pull::MessagesError>>) -> Result<(), Trouble> {
+        let attempted = "read a partition";
+        let message = message
+            .ok_or_else(|| Trouble::Request {
+                attempted,
+                source: "the stream of messages ended".into(),
+            })?
+            .map_err(Trouble::request(attempted))?;
+        self.waiting_bytes += message.payload.len();
+        self.waiting.push(message);
+        Ok(())
+    }
+}
+
+/// Tells the server that everything up to `last` is done.
+pub(super) async fn acknowledge(last: &Message) -> Result<(), Trouble> {
+    last.ack_with(AckKind::Ack)
+        .await
+        .map_err(Trouble::request("acknowledge a batch"))
+}

@@ -1,0 +1,134 @@
+//! Sorting a batch of messages: what is for the projection, what it does not read, what cannot be read, what has to wait.
+
+use std::collections::BTreeSet;
+
+use async_nats::jetstream::Message;
+use events::{
+    LogEvent, Partition, Position, Recorded, Subject, Timestamp,
+    visitor::{SequenceRange, VisitorEvent},
+};
+
+use super::dead_letters::{Letter, Visitor, visitor};
+use crate::projection::Registered;
+
+/// A batch, sorted.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    /// For the projection, in order.
+    pub(super) events: Vec<Recorded>,
+    /// What the log holds of each of `events`.
+    pub(super) payloads: Vec<Vec<u8>>,
+    /// Set aside: unreadable, or behind a letter.
+    pub(super) letters: Vec<Letter>,
+    /// Visitors whose letters go.
+    pub(super) forgotten: Vec<Visitor>,
+    /// The last sequence that was taken in.
+    pub(super) last: u64,
+    /// Events taken in, of whatever category.
+    pub(super) count: usize,
+    /// Events that the log holds after the last one.
+    pub(super) pending: u64,
+    pub(super) first_stored_at: Option<Timestamp>,
+    pub(super) last_stored_at: Option<Timestamp>,
+}
+
+/// What a message is to a batch under way.
+pub(super) enum Place {
+    /// It was read before.
+    Behind,
+    Next,
+    /// These are missing before it.
+    After(SequenceRange),
+}
+
+impl Intake {
+    /// Nothing yet, after `last`.
+    pub(super) fn after(last: u64) -> Self {
+        Self {
+            last,
+            ..Self::default()
+        }
+    }
+
+    /// Where `sequence` stands.
+    pub(super) const fn place(&self, sequence: u64) -> Place {
+        if sequence <= self.last {
+            Place::Behind
+        } else if sequence == self.last + 1 {
+            Place::Next
+        } else {
+            Place::After(SequenceRange {
+                first: self.last + 1,
+                last: sequence - 1,
+            })
+        }
+    }
+
+    /// Takes one message in. `blocked` are the subjects that have letters.
+    pub(super) fn take(
+        &mut self,
+        message: &Message,
+        partition: Partition,
+        projection: &Registered,
+        blocked: &mut BTreeSet<String>,
+    ) {
+        let Ok(info) = message.info() else { return };
+        let stored_at = Timestamp::from(info.published);
+        let position = Position {
+            partition,
+            sequence: info.stream_sequence,
+        };
+        self.last = info.stream_sequence;
+        self.pending = info.pending;
+        self.count += 1;
+        self.first_stored_at.get_or_insert(stored_at);
+        self.last_stored_at = Some(stored_at);
+        // A category that this binary does not know is none of this projection's.
+        if !is_read(projection, &message.subject) {
+            return;
+        }
+        let Ok(subject) = message.subject.parse::<Subject>() else {
+            return;
+        };
+        match Recorded::from_message(message) {
+            Ok(recorded) => self.event(recorded, message, blocked),
+            Err(error) => {
+                self.letters
+                    .push(Letter::unreadable(message, position, subject, &error));
+                blocked.insert(message.subject.to_string());
+            }
+        }
+    }
+
+    fn event(&mut self, recorded: Recorded, message: &Message, blocked: &mut BTreeSet<String>) {
+        if let (Some(erased), LogEvent::Visitor(VisitorEvent::Erased { .. })) =
+            (visitor(&recorded.subject), &recorded.event)
+        {
+            // An erasure waits for nothing, and nothing of the visitor is left to wait.
+            self.letters.retain(|letter| letter.visitor() != Some(erased));
+            unblock(blocked, erased);
+            self.forgotten.push(erased);
+        } else if blocked.contains(message.subject.as_str()) {
+            self.letters.push(Letter::of(&recorded, &message.payload, None));
+            return;
+        }
+        self.events.push(recorded);
+        self.payloads.push(message.payload.to_vec());
+    }
+}
+
+/// Forgets the subjects of an erased visitor.
+pub(super) fn unblock(blocked: &mut BTreeSet<String>, erased: Visitor) {
+    blocked.retain(|text| text.parse::<Subject>().ok().as_ref().and_then(visitor) != Some(erased));
+}
+
+/// Whether the projection reads the category of a NATS subject: `evt.<p>.<category>.…` or `ctl.<category>.…`.
+fn is_read(projection: &Registered, subject: &str) -> bool {
+    let mut tokens = subject.split('.');
+    let category = match tokens.next() {
+        Some("evt") => tokens.nth(1),
+        Some("ctl") => tokens.next(),
+        _ => None,
+    };
+    category.is_some_and(|token| projection.categories.iter().any(|category| category.as_str() == token))
+}

@@ -1,0 +1,270 @@
+//! The loop of one partition of one version: from the log to the rows, until it is told to stop or loses the partition.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_nats::jetstream::Message;
+use events::Timestamp;
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Runner, Slot,
+    apply::Applier,
+    checkpoint::{self, Checkpoint},
+    dead_letters,
+    fetch::{self, Feed},
+    gaps::Erased,
+    intake::{Intake, Place},
+    lease,
+    retry::Backoff,
+    trouble::{Alarm, Trouble},
+};
+use crate::{metrics::Labels, projection::Registered};
+
+/// What is seen of the loop from outside, for figures.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    lag_events: AtomicU64,
+    /// When the log stored the oldest event that is not applied; 0 when there is none.
+    oldest_unix_ms: AtomicI64,
+}
+
+impl Progress {
+    fn behind(&self, events: u64, oldest: Option<Timestamp>) {
+        let oldest = if events == 0 {
+            0
+        } else {
+            oldest.map_or(0, Timestamp::unix_millis)
+        };
+        self.lag_events.store(events, Ordering::Relaxed);
+        self.oldest_unix_ms.store(oldest, Ordering::Relaxed);
+    }
+
+    /// Events that are not applied, and the age of the oldest.
+    pub(super) fn lag(&self, now: Timestamp) -> (u64, Duration) {
+        let oldest = self.oldest_unix_ms.load(Ordering::Relaxed);
+        let age = if oldest == 0 {
+            Duration::ZERO
+        } else {
+            now.since(Timestamp::from_unix_millis(oldest))
+        };
+        (self.lag_events.load(Ordering::Relaxed), age)
+    }
+}
+
+/// One partition in this worker's hands.
+pub(super) struct PartitionLoop {
+    applier: Applier,
+    labels: Labels,
+    progress: Arc<Progress>,
+    /// Rung when an operator wants something done with dead letters.
+    bell: Arc<Notify>,
+    /// The last sequence that is applied.
+    sequence: u64,
+    blocked: BTreeSet<String>,
+    erased: Erased,
+    backoff: Backoff,
+}
+
+impl PartitionLoop {
+    pub(super) fn new(
+        runner: Arc<Runner>,
+        projection: Arc<Registered>,
+        (slot, epoch): (Slot, i64),
+        progress: Arc<Progress>,
+        bell: Arc<Notify>,
+    ) -> Self {
+        Self {
+            labels: slot.labels(),
+            applier: Applier {
+                runner,
+                projection,
+                slot,
+                epoch,
+                attempt: 1,
+            },
+            progress,
+            bell,
+            sequence: 0,
+            blocked: BTreeSet::new(),
+            erased: Erased::default(),
+            backoff: Backoff::new(),
+        }
+    }
+
+    /// Runs until `stop`, then lets the partition go.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        self.labels.owned(true);
+        loop {
+            let Err(trouble) = self.follow(&stop).await else {
+                self.release().await;
+                break;
+            };
+            match trouble {
+                Trouble::Fenced => {
+                    tracing::info!(slot = %self.name(), "the partition went to another worker");
+                    break;
+                }
+                Trouble::Halt(alarm) => {
+                    self.halt(&alarm).await;
+                    break;
+                }
+                trouble => {
+                    let wait = self.backoff.failed();
+                    self.report(&trouble, wait);
+                    if tokio::time::timeout(wait, stop.cancelled()).await.is_ok() {
+                        self.release().await;
+                        break;
+                    }
+                }
+            }
+        }
+        self.labels.owned(false);
+        self.labels.lag(0, Duration::ZERO);
+    }
+
+    fn name(&self) -> String {
+        self.applier.slot.version.consumer(self.applier.slot.partition)
+    }
+
+    /// Logs the trouble, without texts of the database: they may quote what a visitor wrote.
+    fn report(&self, trouble: &Trouble, wait: Duration) {
+        self.labels.retried();
+        let cause = match trouble {
+            Trouble::Database(sqlx::Error::Database(error)) => error.code().map(|code| code.into_owned()),
+            trouble => std::error::Error::source(trouble).map(ToString::to_string),
+        };
+        tracing::warn!(
+            slot = %self.name(),
+            error = %trouble,
+            cause = cause.as_deref(),
+            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            "a partition is interrupted"
+        );
+    }
+
+    async fn release(&self) {
+        let Applier {
+            runner, slot, epoch, ..
+        } = &self.applier;
+        if let Err(error) = lease::release(&runner.pool, &runner.worker_id, slot, *epoch).await {
+            // Whoever looks next finds a partition without a loop, and lets it go then.
+            tracing::debug!(slot = %self.name(), %error, "a partition could not be let go");
+        }
+    }
+
+    async fn halt(&self, alarm: &Alarm) {
+        let Applier {
+            runner, slot, epoch, ..
+        } = &self.applier;
+        tracing::error!(slot = %self.name(), reason = %alarm, "a partition is halted until an operator resumes it");
+        self.labels.halted(true);
+        if let Err(error) = checkpoint::halt(&runner.pool, slot, *epoch, &alarm.to_string()).await {
+            tracing::warn!(slot = %self.name(), %error, "the halt could not be noted");
+        }
+    }
+
+    /// From the checkpoint on.
+    async fn follow(&mut self, stop: &CancellationToken) -> Result<(), Trouble> {
+        let mut feed = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            feed = self.open() => feed?,
+        };
+        self.resolve().await?;
+        let bell = Arc::clone(&self.bell);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                () = bell.notified() => self.resolve().await?,
+                batch = feed.next() => self.project(&batch?).await?,
+            }
+        }
+    }
+
+    async fn open(&mut self) -> Result<Feed, Trouble> {
+        let Applier {
+            runner, slot, epoch, ..
+        } = &self.applier;
+        let checkpoint = checkpoint::read(&runner.pool, slot, *epoch).await?;
+        self.check_log(&checkpoint).await?;
+        self.sequence = checkpoint.sequence;
+        self.blocked = dead_letters::blocked(&runner.pool, slot).await?;
+        Feed::open(&runner.log, slot, checkpoint.sequence, runner.limits).await
+    }
+
+    /// Whether the checkpoint is a place in this log.
+    async fn check_log(&self, checkpoint: &Checkpoint) -> Result<(), Trouble> {
+        let Applier { runner, slot, .. } = &self.applier;
+        let found = runner.log.identity().log_id.to_string();
+        if let Some(expected) = checkpoint.log_id.clone().filter(|expected| *expected != found) {
+            return Err(Trouble::Halt(Alarm::ForeignLog { expected, found }));
+        }
+        let last = runner.log.last_sequence(slot.partition).await?;
+        if last < checkpoint.sequence {
+            let checkpoint = checkpoint.sequence;
+            return Err(Trouble::Halt(Alarm::Shorter { checkpoint, last }));
+        }
+        Ok(())
+    }
+
+    async fn resolve(&mut self) -> Result<(), Trouble> {
+        self.applier.resolve(self.sequence, &mut self.blocked).await
+    }
+
+    /// Applies one batch, up to whatever is wrong in it.
+    async fn project(&mut self, messages: &[Message]) -> Result<(), Trouble> {
+        let mut intake = Intake::after(self.sequence);
+        let taken = self.take_in(&mut intake, messages).await;
+        if intake.last > self.sequence {
+            self.apply(&intake).await?;
+        }
+        taken?;
+        if let Some(last) = messages.last() {
+            fetch::acknowledge(last).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_in(&mut self, intake: &mut Intake, messages: &[Message]) -> Result<(), Trouble> {
+        let Applier {
+            runner,
+            projection,
+            slot,
+            ..
+        } = &self.applier;
+        for message in messages {
+            let info = message.info().map_err(Trouble::request("read a message's place"))?;
+            match intake.place(info.stream_sequence) {
+                Place::Behind => continue,
+                Place::Next => {}
+                Place::After(gap) => self.erased.explain(&runner.log, slot.partition, gap).await?,
+            }
+            intake.take(message, slot.partition, projection, &mut self.blocked);
+        }
+        Ok(())
+    }
+
+    async fn apply(&mut self, intake: &Intake) -> Result<(), Trouble> {
+        let started = Instant::now();
+        let count = u64::try_from(intake.count).unwrap_or(u64::MAX);
+        self.progress
+            .behind(intake.pending.saturating_add(count), intake.first_stored_at);
+        self.applier.attempt = self.backoff.attempt();
+        self.applier.commit(self.sequence, intake, &mut self.blocked).await?;
+        self.sequence = intake.last;
+        self.erased.passed(self.sequence);
+        self.backoff.worked();
+        self.progress.behind(intake.pending, intake.last_stored_at);
+        self.labels.applied(intake.count, started.elapsed());
+        Ok(())
+    }
+}

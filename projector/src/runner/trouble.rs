@@ -1,0 +1,62 @@
+//! What interrupts the loop of a partition.
+
+use events::{Partition, log::LogError, visitor::SequenceRange};
+
+/// Why a partition's loop ends before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// Somebody else has the partition, or moved its checkpoint.
+    #[error("the partition has another owner")]
+    Fenced,
+    /// Going on would make the rows wrong.
+    #[error("the partition is halted")]
+    Halt(#[source] Alarm),
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    #[error("the database did not answer in time")]
+    TimedOut,
+    #[error("the log failed")]
+    Log(#[from] LogError),
+    #[error("the log did not answer a request: {attempted}")]
+    Request {
+        attempted: &'static str,
+        #[source]
+        source: async_nats::Error,
+    },
+    /// An event that stands in the log was not delivered, for example because a worker that lost this partition still asks
+    /// for its messages.
+    #[error("the event {0} was not delivered, though it stands in the log")]
+    Undelivered(u64),
+}
+
+impl Trouble {
+    pub(super) fn request<E: Into<async_nats::Error>>(attempted: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Request {
+            attempted,
+            source: source.into(),
+        }
+    }
+}
+
+/// Why a partition waits for an operator. These sentences are shown in `read.checkpoints`.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Alarm {
+    #[error("The checkpoint is of the log {expected}, and this is the log {found}.")]
+    ForeignLog { expected: String, found: String },
+    #[error(
+        "The log ends at {last}, before the checkpoint {checkpoint}: it was restored from an older copy, or is another one."
+    )]
+    Shorter { checkpoint: u64, last: u64 },
+    #[error("The events {} to {} of the partition {partition} are missing, and no erasure explains it.", range.first, range.last)]
+    Lost { partition: Partition, range: SequenceRange },
+    #[error("The projection cannot be applied: its tables or its code are wrong ({code}).")]
+    Unfit { code: String },
+}
+
+/// The database's code of an error; `-` where it gave none. The text may hold what a visitor wrote, so logs get the code.
+pub(super) fn code(error: &sqlx::Error) -> String {
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .map_or_else(|| "-".to_owned(), |code| code.into_owned())
+}

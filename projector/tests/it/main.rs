@@ -1,0 +1,13 @@
+//! The projector on a real NATS and a real PostgreSQL, each test with its own.
+
+mod dead_letters;
+mod erasure;
+mod gaps;
+mod generated;
+mod independence;
+mod migrations;
+mod read_models;
+mod sharing;
+mod support;
+mod survival;
+mod versions;
