@@ -66,7 +66,7 @@ impl Cli {
     /// # Errors
     /// With a message for the person who asked.
     pub async fn run(self) -> anyhow::Result<()> {
-        let infra = self.infra;
+        let infra = self.infra.without_empty();
         match self.command.unwrap_or(Command::Up(self.up)) {
             Command::Up(up) => Box::pin(up.run(infra)).await,
             Command::Role(role) => Box::pin(role.run(&infra)).await,

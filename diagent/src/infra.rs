@@ -42,6 +42,17 @@ pub struct InfraArgs {
 pub struct SettingError(pub String);
 
 impl InfraArgs {
+    /// With empty addresses taken for none, as files of settings leave them.
+    #[must_use]
+    pub fn without_empty(self) -> Self {
+        let filled = |url: Option<String>| url.filter(|url| !url.trim().is_empty());
+        Self {
+            nats_url: filled(self.nats_url),
+            database_url: filled(self.database_url),
+            ..self
+        }
+    }
+
     /// The address of NATS, which a role on its own cannot do without.
     ///
     /// # Errors

@@ -95,3 +95,38 @@ fn framed(title: &str, description: &str, body: &str) -> String {
         .replacen("{description}", description, 1)
         .replacen("{body}", body, 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_citation_leads_to_its_heading() {
+        for page in PAGES {
+            let html = page.html();
+            let mut ids = std::collections::HashSet::new();
+            for heading in html
+                .split("<h")
+                .skip(1)
+                .filter(|rest| rest.starts_with(['1', '2', '3']))
+            {
+                let (tag, rest) = heading.split_once('>').expect("a whole tag");
+                let text = rest.split('<').next().unwrap_or_default();
+                if text.is_empty() || html.find(rest) > html.find("<template") {
+                    continue;
+                }
+                assert_eq!(tag[1..], format!(" id=\"{}\"", anchor(text)), "{text} on {}", page.path);
+                assert!(ids.insert(anchor(text)), "{text} stands twice on {}", page.path);
+            }
+            assert!(ids.len() > 3, "{} has headings", page.path);
+        }
+    }
+
+    /// The id that a heading gets where pages are indexed.
+    fn anchor(text: &str) -> String {
+        let kept = text
+            .chars()
+            .filter(|char| char.is_alphanumeric() || [' ', '-'].contains(char));
+        kept.flat_map(char::to_lowercase).collect::<String>().replace(' ', "-")
+    }
+}

@@ -32,7 +32,7 @@ async fn the_roles_work_together_as_processes_and_survive_each_others_death() {
     for address in [&command_api, &read_api, &responder, &projector] {
         ready(&format!("http://{address}/readyz")).await;
     }
-    let agent_id = define(&command_api).await;
+    let agent_id = define(&command_api, &read_api).await;
 
     let visitor = Visitor::init(&command_api, ORIGIN, json!({ "agent_id": agent_id })).await;
     let lines = visitor.ask("Can I return a lantern?").await;
@@ -76,13 +76,13 @@ async fn a_role_without_its_settings_says_which_one() {
 }
 
 /// An agent that knows one page twice over, so that it answers with confidence.
-async fn define(command_api: &str) -> String {
+async fn define(command_api: &str, read_api: &str) -> String {
     let (workspace_id, agent_id) = (WorkspaceId::generate(), AgentId::generate());
     let operator = Operator {
         sub: "test".to_owned(),
         name: None,
         workspace: Scope::All,
-        scopes: BTreeSet::from([ScopeName::Admin]),
+        scopes: BTreeSet::from([ScopeName::Admin, ScopeName::Read]),
     };
     let key = OperatorKey::new(SECRET).expect("a key");
     let token = key
@@ -102,6 +102,17 @@ async fn define(command_api: &str) -> String {
         let text = "# Refunds\n\nYou can return any lantern within 30 days. The refund goes to your card.";
         let body = json!({ "url": format!("{ORIGIN}/{page}"), "title": page, "text": text });
         send(put(format!("agents/{agent_id}/documents"), body)).await;
+    }
+    let known = || {
+        client()
+            .get(format!("http://{read_api}/api/v1/agents/{agent_id}/documents"))
+            .bearer_auth(&token)
+    };
+    while send(known()).await["data"]
+        .as_array()
+        .is_none_or(|pages| pages.len() < 2)
+    {
+        tokio::task::yield_now().await;
     }
     agent_id.to_string()
 }

@@ -167,19 +167,29 @@ class Bubble {
     if (frame.event === "citations") this.cite(frame.citations);
   }
 
+  // The pages that the answer stands on, once beneath it and wherever its text names their number.
   cite(citations = []) {
     this.sources?.remove();
-    const links = citations.flatMap(({ url, title }) => {
+    const links = new Map();
+    for (const { id, url, title } of citations) {
       const address = webAddress(url);
-      if (!address) return [];
-      const link = element("a", { href: address.href, textContent: title || address.pathname });
-      if (address.origin !== location.origin) Object.assign(link, { target: "_blank", rel: "noopener" });
-      link.addEventListener("click", () => this.chat.track("citation.click", { url: address.pathname }));
-      return [element("li", {}, link)];
+      if (address) links.set(String(id), (text) => this.link(address, text ?? `${id} · ${title || address.pathname}`));
+    }
+    if (links.size === 0) return;
+    const pieces = this.text.textContent.split(/\[(\d+)\]/);
+    const linked = pieces.map((piece, index) => {
+      if (index % 2 === 0) return piece;
+      return links.has(piece) ? element("sup", {}, links.get(piece)(piece)) : `[${piece}]`;
     });
-    if (links.length === 0) return;
-    this.sources = element("ul", { className: "sources", ariaLabel: "Sources" }, ...links);
-    this.chat.keepingEnd(() => this.text.after(this.sources));
+    this.sources = element("ul", { className: "sources", ariaLabel: "Sources" }, ...Array.from(links.values(), (link) => element("li", {}, link())));
+    this.chat.keepingEnd(() => { this.text.replaceChildren(...linked); this.text.after(this.sources); });
+  }
+
+  link(address, text) {
+    const link = element("a", { href: address.href, textContent: text });
+    if (address.origin !== location.origin) Object.assign(link, { target: "_blank", rel: "noopener" });
+    link.addEventListener("click", () => this.chat.track("citation.click", { url: address.pathname }));
+    return link;
   }
 
   // Thumbs; a second click on the same one takes the verdict back.
