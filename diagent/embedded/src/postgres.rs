@@ -37,6 +37,7 @@ const PORT_ATTEMPTS: usize = 3;
 pub struct Postgres {
     running: Running,
     client: Client,
+    folder: PathBuf,
 }
 
 /// How the server is reached.
@@ -130,12 +131,21 @@ impl Postgres {
             .wait_until(READY_TIMEOUT, async || client.is_ready().await.then_some(()))
             .await?;
         client.create_database(NAME, None).await?;
-        Ok(Self { running, client })
+        Ok(Self {
+            running,
+            client,
+            folder: folder.to_owned(),
+        })
     }
 
     /// Where clients connect, with the password.
     pub fn url(&self) -> String {
         self.client.url(NAME)
+    }
+
+    /// Where its data is: the folder that was asked for, or the one instead.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Ends it: open transactions are rolled back, clients are sent away.

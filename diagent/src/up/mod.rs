@@ -82,7 +82,7 @@ impl Up {
         let demo_address = demo_listener.local_addr()?;
         serve_demo(demo_listener, command_api, tasks);
         knowledge::load(command_api, demo_address, &operators, &infra).await?;
-        announce(data.path(), [demo_address, command_api, read_api]);
+        announce(data.path(), servers, [demo_address, command_api, read_api]);
         Ok(Some(running))
     }
 
@@ -145,8 +145,8 @@ fn serve_demo(listener: TcpListener, command_api: SocketAddr, tasks: &Tasks) {
     });
 }
 
-fn announce(data: &Path, [demo, command_api, read_api]: [SocketAddr; 3]) {
-    let rows = [
+fn announce(data: &Path, servers: &Servers, [demo, command_api, read_api]: [SocketAddr; 3]) {
+    let mut rows = vec![
         (
             "Chat",
             format!("http://{demo}"),
@@ -164,6 +164,15 @@ fn announce(data: &Path, [demo, command_api, read_api]: [SocketAddr; 3]) {
         ),
         ("Data", data.display().to_string(), "kept over restarts"),
     ];
+    if let Some(folder) = servers
+        .postgres
+        .as_ref()
+        .map(Postgres::folder)
+        .filter(|folder| !folder.starts_with(data))
+    {
+        let why = "PostgreSQL does not run as root, and its user cannot reach the data folder";
+        rows.push(("Database", folder.display().to_string(), why));
+    }
     let widest = rows.iter().map(|(_, value, _)| value.len()).max().unwrap_or_default();
     print::line(format!("\n{}\n", print::bold("Diagent is ready.")));
     for (name, value, what) in rows {
