@@ -1,4 +1,4 @@
-//! A language model behind OpenAI's chat completions, streamed.
+//! A language model that speaks the chat completions of OpenAI, streamed.
 //!
 //! The model is not trusted to behave: it may stall, break off, send nonsense or too much. Before the first token one retry
 //! is made; dropping the stream cancels the call.
