@@ -1,0 +1,134 @@
+//! Any number of responders: one turn is answered once, and a dead one's turn is taken over.
+
+use futures::future::join_all;
+
+use crate::support::{Options, Process, Role, Stack, model::Model};
+
+/// A stack without a responder, and a model for those that are started.
+struct Scene {
+    stack: std::sync::Arc<Stack>,
+    model: Model,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let stack = Stack::of(&[Role::CommandApi, Role::Projector, Role::ReadApi]).await;
+        let model = Model::start().await;
+        Self { stack, model }
+    }
+
+    async fn responder(&self) -> Process {
+        let url = self.model.url();
+        self.stack
+            .launch(Options::of(&[Role::Responder]).with(&["--llm-base-url", &url, "--llm-model", "it-model"]))
+            .await
+    }
+}
+
+#[tokio::test]
+async fn a_dead_responders_turn_is_taken_over() {
+    let scene = Scene::start().await;
+    let agent = scene.stack.agent().await;
+    let visitor = agent.visitor().await;
+    let (one, mut script) = (scene.responder().await, scene.model.script());
+    let mut stream = visitor.stream_message(&script.question(), "c1").await;
+    let mut call = script.call().await;
+    call.say("What I began ");
+    assert_eq!(stream.token().await, "What I began ");
+    let two = scene.responder().await;
+
+    one.kill();
+
+    let mut second_call = script.call().await;
+    second_call.say("I say ");
+    second_call.say("anew.");
+    second_call.finish();
+    let transcript = stream.to_end().await;
+    assert_eq!(
+        transcript.events(),
+        ["restart", "token", "token", "citations", "done"],
+        "a client can drop what it showed"
+    );
+    assert_eq!(transcript.ids(), [1, 2, 3, 4, 5], "indices go on");
+    assert_eq!(transcript.text(), "I say anew.");
+    assert_eq!(visitor.messages().await[1]["content"], "I say anew.");
+    assert_eq!(agent.logged("diagent.message.answered").await.len(), 1);
+    // Who comes later reads the whole story, or only its end: both say the same.
+    let replayed = visitor.resume(&transcript.message_id, None).await.to_end().await;
+    assert_eq!(replayed.text(), "I say anew.");
+    drop(two);
+}
+
+#[tokio::test]
+async fn a_turn_waits_for_a_responder() {
+    let scene = Scene::start().await;
+    let agent = scene.stack.agent().await;
+    let visitor = agent.visitor().await;
+    let stream = visitor.stream_message("Is anybody there?", "c1").await;
+    let responder = scene.responder().await;
+    assert!(!stream.to_end().await.text().is_empty());
+    drop(responder);
+}
+
+#[tokio::test]
+async fn two_responders_answer_every_turn_once() {
+    let scene = Scene::start().await;
+    let agent = scene.stack.agent().await;
+    let (one, two) = (scene.responder().await, scene.responder().await);
+    let visitors = join_all((0..30).map(|_| agent.visitor())).await;
+
+    let transcripts = join_all(visitors.iter().map(|visitor| visitor.ask("Who answers?"))).await;
+
+    for transcript in &transcripts {
+        assert_eq!(transcript.text(), crate::support::model::UNSCRIPTED.concat());
+        assert!(!transcript.events().contains(&"restart"));
+    }
+    assert_eq!(agent.logged("diagent.message.answered").await.len(), 30);
+    drop((one, two));
+}
+
+#[tokio::test]
+async fn a_responder_that_is_told_to_stop_finishes_its_turns() {
+    let scene = Scene::start().await;
+    let agent = scene.stack.agent().await;
+    let visitor = agent.visitor().await;
+    let (one, mut script) = (scene.responder().await, scene.model.script());
+    let mut stream = visitor.stream_message(&script.question(), "c1").await;
+    let mut call = script.call().await;
+    call.say("Before ");
+    stream.token().await;
+
+    one.terminate();
+    call.say("and after.");
+    call.finish();
+
+    let transcript = stream.to_end().await;
+    assert_eq!(transcript.events(), ["token", "citations", "done"]);
+    assert!(one.drained().await, "it ends");
+    assert_eq!(visitor.messages().await[1]["content"], "Before and after.");
+}
+
+#[tokio::test]
+async fn a_killed_command_api_loses_nothing_that_it_acknowledged() {
+    let scene = Scene::start().await;
+    let agent = scene.stack.agent().await;
+    let (responder, mut script) = (scene.responder().await, scene.model.script());
+    let doomed = scene.stack.launch(Options::of(&[Role::CommandApi])).await;
+    let visitor = agent.visitor_at(doomed.command_api()).await;
+    let stream = visitor.stream_message(&script.question(), "c1").await;
+    let message_id = stream.message_id();
+    let call = script.call().await;
+
+    doomed.kill();
+    drop(stream);
+    call.answer(&["Still ", "here."]);
+
+    let elsewhere = visitor.at(scene.stack.command_api());
+    assert_eq!(
+        elsewhere.resume(&message_id, None).await.to_end().await.text(),
+        "Still here."
+    );
+    let again = elsewhere.stream_message(&script.question(), "c1").await.to_end().await;
+    assert_eq!(again.message_id, message_id);
+    drop(responder);
+}

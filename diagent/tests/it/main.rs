@@ -1,0 +1,38 @@
+//! The whole product over its public HTTP interfaces: one file per topic of the contract, the features and their faults.
+//!
+//! Every test brings its own agent, workspace and visitors, so that most share one stack; those that move time start an
+//! instance of their own that lives later, and those that break things a stack of their own.
+
+mod admin;
+mod answers;
+mod conversation;
+mod cors;
+mod failover;
+mod feedback;
+mod figures;
+mod health;
+mod hostile;
+mod idempotency;
+mod init;
+mod leads;
+mod limits;
+mod me;
+mod messages;
+mod origins;
+mod outage;
+mod privacy;
+mod projection;
+mod quota;
+mod replay;
+mod resume;
+mod shutdown;
+mod stop;
+mod streaming;
+#[cfg(test)]
+mod support;
+mod sync;
+mod takeover;
+mod team_reads;
+mod telemetry;
+mod tenants;
+mod tokens;
