@@ -40,7 +40,7 @@ export PATH=$tools/bin:$PATH PYTHONPATH=$tools
 nats-server --version
 
 step 'shell scripts'
-shellcheck deploy/check.sh deploy/ready .ci/run
+shellcheck deploy/check.sh deploy/ready .ci/run .ci/demo .ci/tour
 
 step 'Dockerfile'
 hadolint --failure-threshold style deploy/Dockerfile
