@@ -55,7 +55,14 @@ pub enum RunError {
 /// # Errors
 /// A projection is named that does not exist, the tables cannot be made, or the listener fails.
 pub async fn run(config: Config, log: Log, pool: PgPool, listener: TcpListener, tasks: Tasks) -> Result<(), RunError> {
-    run_projections(registry::all(), config, log, pool, listener, tasks).await
+    run_projections(registry::all(), config, Stores { log, pool }, listener, tasks).await
+}
+
+/// Where the projector reads, and where it writes.
+#[derive(Debug, Clone)]
+pub struct Stores {
+    pub log: Log,
+    pub pool: PgPool,
 }
 
 /// Runs `projections` instead of the product's own: for whoever brings more.
@@ -65,8 +72,7 @@ pub async fn run(config: Config, log: Log, pool: PgPool, listener: TcpListener, 
 pub async fn run_projections(
     projections: Vec<Registered>,
     config: Config,
-    log: Log,
-    pool: PgPool,
+    Stores { log, pool }: Stores,
     listener: TcpListener,
     tasks: Tasks,
 ) -> Result<(), RunError> {

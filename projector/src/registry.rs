@@ -41,7 +41,15 @@ pub fn select(
     except: &[String],
 ) -> Result<Vec<Registered>, UnknownProjection> {
     let known: BTreeSet<&'static str> = projections.iter().map(|projection| projection.name).collect();
-    if let Some(name) = only.iter().chain(except).find(|name| !known.contains(name.as_str())) {
+    // A variable that is set to nothing names nothing.
+    let names = |list: &[String]| -> Vec<String> {
+        list.iter()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect()
+    };
+    let (only, except) = (names(only), names(except));
+    if let Some(name) = only.iter().chain(&except).find(|name| !known.contains(name.as_str())) {
         return Err(UnknownProjection {
             name: name.clone(),
             known: known.into_iter().collect(),
@@ -50,7 +58,7 @@ pub fn select(
     let is_in = |list: &[String], projection: &Registered| list.iter().any(|name| name == projection.name);
     Ok(projections
         .into_iter()
-        .filter(|projection| (only.is_empty() || is_in(only, projection)) && !is_in(except, projection))
+        .filter(|projection| (only.is_empty() || is_in(&only, projection)) && !is_in(&except, projection))
         .collect())
 }
 

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use events::{LogEvent, Recorded, Subject, visitor::VisitorEvent};
 use sqlx::{Acquire as _, PgConnection};
 
@@ -18,7 +19,7 @@ use super::{
 use crate::projection::{Registered, Verdict};
 
 /// A transaction that takes longer is given up: the database hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is needed to write to one partition's rows.
 pub(super) struct Applier {
@@ -109,7 +110,7 @@ impl Applier {
         &self,
         connection: &mut PgConnection,
         events: &[Recorded],
-        payloads: &[Vec<u8>],
+        payloads: &[Bytes],
     ) -> Result<Vec<Letter>, Trouble> {
         let partitions = self.runner.log.partitions();
         let mut letters: Vec<Letter> = Vec::new();
@@ -219,7 +220,7 @@ impl Applier {
                 }
             }
         }
-        let payloads: Vec<Vec<u8>> = letters.iter().map(|letter| letter.payload.clone()).collect();
+        let payloads: Vec<Bytes> = letters.iter().map(|letter| letter.payload.clone()).collect();
         let mut left = self.isolate(&mut transaction, &events, &payloads).await?;
         let mut rest = letters[events.len()..].to_vec();
         if let (Some(first), Some(error)) = (rest.first_mut(), unreadable) {

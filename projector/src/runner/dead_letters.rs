@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use async_nats::jetstream::Message;
+use bytes::Bytes;
 use events::{
     AgentId, Position, Recorded, Subject, Timestamp, VisitorId,
     cloud_event::Attributes,
@@ -42,7 +43,7 @@ pub(super) struct Letter {
     pub(super) subject: Subject,
     pub(super) event_type: String,
     pub(super) stored_at: OffsetDateTime,
-    pub(super) payload: Vec<u8>,
+    pub(super) payload: Bytes,
     /// What is wrong with it; none waits behind one that failed.
     pub(super) error: Option<String>,
     pub(super) attempts: i32,
@@ -50,13 +51,13 @@ pub(super) struct Letter {
 
 impl Letter {
     /// An event that can be read.
-    pub(super) fn of(recorded: &Recorded, payload: &[u8], error: Option<String>) -> Self {
+    pub(super) fn of(recorded: &Recorded, payload: &Bytes, error: Option<String>) -> Self {
         Self {
             position: recorded.position,
             subject: recorded.subject,
             event_type: recorded.attributes.kind.clone(),
             stored_at: recorded.stored_at.to_offset_date_time(),
-            payload: payload.to_vec(),
+            payload: payload.clone(),
             attempts: i32::from(error.is_some()),
             error,
         }
@@ -74,7 +75,7 @@ impl Letter {
             subject,
             event_type: stored::text(&event_type),
             stored_at: published,
-            payload: message.payload.to_vec(),
+            payload: message.payload.clone(),
             error: Some(chain(&error.source)),
             attempts: 1,
         }
@@ -191,7 +192,7 @@ fn letter(row: &PgRow, slot: &Slot, subject: Subject) -> sqlx::Result<Letter> {
         subject,
         event_type: row.try_get("event_type")?,
         stored_at: row.try_get("stored_at")?,
-        payload: row.try_get("payload")?,
+        payload: row.try_get::<Vec<u8>, _>("payload")?.into(),
         error: None,
         attempts: row.try_get("attempts")?,
     })
@@ -217,7 +218,7 @@ pub(super) async fn forget(connection: &mut PgConnection, slot: &Slot, visitors:
         .map(|_| ())
 }
 
-/// Sets `letters` aside, in the transaction that moves the checkpoint past them. `subjects` are their NATS subjects.
+/// Sets `letters` aside, in the transaction that moves the checkpoint past them, in a log of `partitions`.
 pub(super) async fn put(
     connection: &mut PgConnection,
     slot: &Slot,
@@ -253,12 +254,7 @@ pub(super) async fn put(
                 .collect::<Vec<_>>(),
         )
         .bind(letters.iter().map(|letter| letter.stored_at).collect::<Vec<_>>())
-        .bind(
-            letters
-                .iter()
-                .map(|letter| letter.payload.as_slice())
-                .collect::<Vec<_>>(),
-        )
+        .bind(letters.iter().map(|letter| letter.payload.as_ref()).collect::<Vec<_>>())
         .bind(letters.iter().map(|letter| letter.error.as_deref()).collect::<Vec<_>>())
         .bind(letters.iter().map(|letter| letter.attempts).collect::<Vec<_>>())
         .execute(connection)

@@ -140,7 +140,9 @@ impl Erased {
                         ..
                     }) = Recorded::from_message(&message)
                 {
-                    removed.into_iter().for_each(|range| self.add(range));
+                    for range in removed {
+                        self.add(range);
+                    }
                 }
             }
             left = if read == 0 { 0 } else { left.saturating_sub(read) };
@@ -184,9 +186,9 @@ mod tests {
 
     fn erased(ranges: &[(u64, u64)]) -> Erased {
         let mut erased = Erased::default();
-        ranges
-            .iter()
-            .for_each(|&(first, last)| erased.add(SequenceRange { first, last }));
+        for &(first, last) in ranges {
+            erased.add(SequenceRange { first, last });
+        }
         erased
     }
 

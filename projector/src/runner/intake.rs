@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_nats::jetstream::Message;
+use bytes::Bytes;
 use events::{
     LogEvent, Partition, Position, Recorded, Subject, Timestamp,
     visitor::{SequenceRange, VisitorEvent},
@@ -17,7 +18,7 @@ pub(super) struct Intake {
     /// For the projection, in order.
     pub(super) events: Vec<Recorded>,
     /// What the log holds of each of `events`.
-    pub(super) payloads: Vec<Vec<u8>>,
+    pub(super) payloads: Vec<Bytes>,
     /// Set aside: unreadable, or behind a letter.
     pub(super) letters: Vec<Letter>,
     /// Visitors whose letters go.
@@ -113,7 +114,7 @@ impl Intake {
             return;
         }
         self.events.push(recorded);
-        self.payloads.push(message.payload.to_vec());
+        self.payloads.push(message.payload.clone());
     }
 }
 

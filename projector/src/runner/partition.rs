@@ -138,7 +138,7 @@ impl PartitionLoop {
     fn report(&self, trouble: &Trouble, wait: Duration) {
         self.labels.retried();
         let cause = match trouble {
-            Trouble::Database(sqlx::Error::Database(error)) => error.code().map(|code| code.into_owned()),
+            Trouble::Database(sqlx::Error::Database(error)) => error.code().map(std::borrow::Cow::into_owned),
             trouble => std::error::Error::source(trouble).map(ToString::to_string),
         };
         tracing::warn!(

@@ -57,6 +57,6 @@ pub(super) enum Alarm {
 pub(super) fn code(error: &sqlx::Error) -> String {
     error
         .as_database_error()
-        .and_then(|error| error.code())
-        .map_or_else(|| "-".to_owned(), |code| code.into_owned())
+        .and_then(sqlx::error::DatabaseError::code)
+        .map_or_else(|| "-".to_owned(), std::borrow::Cow::into_owned)
 }

@@ -17,7 +17,9 @@ impl Projection for Fussy {
     const VERSION: u32 = 1;
     const CATEGORIES: &'static [Category] = &[Category::Conversation, Category::Visitor];
     const EXPOSES: &'static [&'static str] = &["notes"];
-    const SCHEMA: &'static str = "CREATE TABLE notes (content text NOT NULL, sequence bigint NOT NULL);
+    const SCHEMA: &'static str = "CREATE TABLE notes (
+            nth bigint GENERATED ALWAYS AS IDENTITY, content text NOT NULL, sequence bigint NOT NULL
+        );
         CREATE TABLE IF NOT EXISTS public.mended (at timestamptz)";
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
@@ -43,7 +45,7 @@ impl Projection for Fussy {
     }
 }
 
-const NOTES: &str = "SELECT content FROM read.notes ORDER BY ctid";
+const NOTES: &str = "SELECT content FROM read.notes ORDER BY nth";
 const LETTERS: &str = "SELECT state || ' ' || sequence FROM read.dead_letters ORDER BY sequence";
 
 struct Scene {
@@ -63,7 +65,7 @@ impl Scene {
         bench
             .append(&poisoned.conversation(), &[posted("poison"), posted("three")])
             .await;
-        let process = bench.projector_of(|| vec![Registered::new(Fussy)], &[]).await;
+        let process = bench.projector_of(|| vec![Registered::new(Fussy)], &[]);
         until("the poison is set aside", async || {
             bench.checkpoint("fussy", 1, "0").await == Some(4)
         })
@@ -208,7 +210,7 @@ async fn an_event_of_a_newer_binary_is_set_aside_until_this_one_is_newer_too() {
     bench.append(&someone.conversation(), &[posted("three")]).await;
     bench.append(&other.conversation(), &[posted("beside")]).await;
 
-    let process = bench.projector_only(&["conversations"]).await;
+    let process = bench.projector_only(&["conversations"]);
     bench.caught_up("conversations").await;
 
     assert_eq!(

@@ -54,7 +54,7 @@ const HALTED: &str = "SELECT reason FROM read.checkpoints WHERE state <> 'runnin
 async fn an_erased_visitor_is_gone_and_a_rebuild_brings_nothing_back() {
     let bench = Bench::start().await;
     let (gone, stays) = (Someone::in_partition(0), Someone::in_partition(0));
-    let process = bench.projector().await;
+    let process = bench.projector();
     live(&bench, &gone).await;
     live(&bench, &stays).await;
     live(&bench, &gone).await;
@@ -126,7 +126,7 @@ async fn a_projector_that_comes_late_finds_every_gap_explained() {
     live(&bench, &stays).await;
     erase(&bench, &gone).await;
 
-    let process = bench.projector().await;
+    let process = bench.projector();
 
     for projection in ["conversations", "leads", "telemetry", "usage", "gaps", "erasures"] {
         bench.caught_up(projection).await;

@@ -17,7 +17,7 @@ async fn a_lost_event_halts_its_partition_and_no_other() {
     let stream = bench.log.stream(Partition::Events(0)).await.expect("the stream");
     stream.delete_message(2).await.expect("lost");
 
-    let process = bench.projector_only(&["conversations"]).await;
+    let process = bench.projector_only(&["conversations"]);
 
     until("it is halted", async || !bench.texts(HALTED).await.is_empty()).await;
     let reason = bench.texts(HALTED).await;
@@ -48,13 +48,13 @@ async fn a_log_that_is_shorter_than_the_checkpoint_halts() {
     bench
         .append(&Someone::in_partition(0).conversation(), &[posted("one")])
         .await;
-    let process = bench.projector_only(&["conversations"]).await;
+    let process = bench.projector_only(&["conversations"]);
     bench.caught_up("conversations").await;
     process.stop().await;
     let forward = "UPDATE diagent.checkpoints SET sequence = 40 WHERE projection = 'conversations' AND partition = '0'";
     sqlx::query(forward).execute(&bench.pool).await.expect("moved");
 
-    let process = bench.projector_only(&["conversations"]).await;
+    let process = bench.projector_only(&["conversations"]);
 
     until("it is halted", async || !bench.texts(HALTED).await.is_empty()).await;
     let reason = &bench.texts(HALTED).await[0];
@@ -70,7 +70,7 @@ async fn the_checkpoint_of_another_log_halts() {
     let bench = Bench::start().await;
     let other =
         "UPDATE diagent.checkpoints SET log_id = 'other' WHERE projection = 'conversations' AND partition = '1'";
-    let process = bench.projector_only(&["conversations"]).await;
+    let process = bench.projector_only(&["conversations"]);
     bench
         .append(&Someone::in_partition(1).conversation(), &[posted("one")])
         .await;
@@ -78,7 +78,7 @@ async fn the_checkpoint_of_another_log_halts() {
     process.stop().await;
     sqlx::query(other).execute(&bench.pool).await.expect("another log");
 
-    let process = bench.projector_only(&["conversations"]).await;
+    let process = bench.projector_only(&["conversations"]);
 
     until("it is halted", async || !bench.texts(HALTED).await.is_empty()).await;
     let reason = &bench.texts(HALTED).await[0];

@@ -64,9 +64,10 @@ impl Story {
             15 => {
                 let event = TelemetryEvent::Recorded {
                     event: ["cta.click", "launcher.opened"][usize::from(choice % 2)].to_owned(),
-                    rule_id: (choice % 3 == 0).then(|| "rule".to_owned()),
+                    rule_id: (choice.is_multiple_of(3)).then(|| "rule".to_owned()),
                     conversation_id: self.conversation(who),
-                    page_url: (choice % 5 > 0).then(|| format!("https://shop.example/{}?x=1", choice % 4).into()),
+                    page_url: (!choice.is_multiple_of(5))
+                        .then(|| format!("https://shop.example/{}?x=1", choice % 4).into()),
                     metadata: None,
                     at,
                 };
@@ -79,7 +80,7 @@ impl Story {
                 );
             }
             16 => {
-                let receipt_id = ReceiptId::from_bits(u128::from(choice % 8));
+                let receipt_id = ReceiptId::from_bits(u128::from(who) * 8 + u128::from(choice % 8));
                 let event = VisitorEvent::Erased {
                     receipt_id,
                     removed: vec![],
@@ -102,7 +103,7 @@ impl Story {
         self.conversations.insert(who, conversation_id);
         let event = VisitorEvent::ConversationStarted {
             conversation_id,
-            locale: (choice % 2 == 0).then(|| "de".to_owned()),
+            locale: (choice.is_multiple_of(2)).then(|| "de".to_owned()),
             page_url: Some("https://shop.example/\0".into()),
             at,
         };
@@ -116,26 +117,27 @@ impl Story {
     }
 
     fn converse(&mut self, (kind, who, choice): Step, at: Timestamp) {
-        use ConversationEvent as E;
         let conversation_id = self.conversation(who);
-        let operator = Operator {
-            id: format!("o{}", choice % 2),
-            name: format!("Kim {}", choice % 2),
-        };
-        let known = self.messages.get(&conversation_id).cloned().unwrap_or_default();
-        let some_message = known
-            .get(usize::from(choice) % (known.len() + 1))
-            .copied()
-            .unwrap_or(MessageId::from_bits(3));
-        let turn = self
-            .turns
-            .get(&conversation_id)
-            .copied()
-            .filter(|_| choice % 7 > 0)
-            .unwrap_or(some_message);
         let event = match kind {
+            2..=8 => self.say(conversation_id, (kind, choice), at),
+            _ => self.steer(conversation_id, (kind, choice), at),
+        };
+        let subject = Subject::Conversation {
+            agent_id: AGENT,
+            visitor_id: visitor_id(who),
+            conversation_id,
+        };
+        self.push(subject, LogEvent::Conversation(event));
+    }
+
+    /// Questions, answers and what is thought of them.
+    fn say(&mut self, conversation_id: ConversationId, (kind, choice): (u8, u8), at: Timestamp) -> ConversationEvent {
+        use ConversationEvent as E;
+        let some_message = self.some_message(conversation_id, choice);
+        let turn = self.some_turn(conversation_id, choice);
+        match kind {
             2..=4 => {
-                let answer_id = (choice % 6 > 0).then(|| MessageId::from_bits(self.id()));
+                let answer_id = (!choice.is_multiple_of(6)).then(|| MessageId::from_bits(self.id()));
                 self.turns
                     .extend(answer_id.map(|answer_id| (conversation_id, answer_id)));
                 E::MessagePosted {
@@ -157,10 +159,10 @@ impl Story {
                     title: None,
                     snippet: None,
                 }],
-                low_confidence: choice % 2 == 0,
+                low_confidence: choice.is_multiple_of(2),
                 finish_reason: FinishReason::Complete,
                 answerer: "extractive".to_owned(),
-                usage: (choice % 3 == 0).then_some(TokenUsage {
+                usage: (choice.is_multiple_of(3)).then_some(TokenUsage {
                     prompt_tokens: 10,
                     completion_tokens: 20,
                 }),
@@ -173,12 +175,23 @@ impl Story {
                 reason: "x".to_owned(),
                 at,
             },
-            8 => E::MessageRated {
+            _ => E::MessageRated {
                 message_id: some_message,
                 rating: [None, Some(Rating::Up), Some(Rating::Down)][usize::from(choice % 3)],
                 comment: None,
                 at,
             },
+        }
+    }
+
+    /// The team, and the conversation as a whole.
+    fn steer(&mut self, conversation_id: ConversationId, (kind, choice): (u8, u8), at: Timestamp) -> ConversationEvent {
+        use ConversationEvent as E;
+        let operator = Operator {
+            id: format!("o{}", choice % 2),
+            name: format!("Kim {}", choice % 2),
+        };
+        match kind {
             9 => E::MessageReplied {
                 message_id: self.message(conversation_id),
                 content: "Hi".into(),
@@ -187,7 +200,10 @@ impl Story {
             },
             10 => match choice % 3 {
                 0 => E::Cleared { at },
-                1 => E::StopRequested { message_id: turn, at },
+                1 => E::StopRequested {
+                    message_id: self.some_turn(conversation_id, choice),
+                    at,
+                },
                 _ => E::Closed {
                     by: ClosedBy::Visitor,
                     at,
@@ -205,13 +221,21 @@ impl Story {
                     at,
                 },
             },
-        };
-        let subject = Subject::Conversation {
-            agent_id: AGENT,
-            visitor_id: visitor_id(who),
-            conversation_id,
-        };
-        self.push(subject, LogEvent::Conversation(event));
+        }
+    }
+
+    /// One of the conversation's messages, or one that there never was.
+    fn some_message(&self, conversation_id: ConversationId, choice: u8) -> MessageId {
+        let known = self.messages.get(&conversation_id).map_or(&[][..], Vec::as_slice);
+        let some = known.get(usize::from(choice) % (known.len() + 1)).copied();
+        some.unwrap_or(MessageId::from_bits(3))
+    }
+
+    /// The open turn, mostly.
+    fn some_turn(&self, conversation_id: ConversationId, choice: u8) -> MessageId {
+        let open = self.turns.get(&conversation_id).copied();
+        open.filter(|_| !choice.is_multiple_of(7))
+            .unwrap_or_else(|| self.some_message(conversation_id, choice))
     }
 
     fn submit(&mut self, who: u8, choice: u8, at: Timestamp) {
@@ -220,8 +244,8 @@ impl Story {
         let event = LeadEvent::Captured {
             conversation_id: self.conversation(who),
             email: email.into(),
-            name: (choice % 3 > 0).then(|| format!("Name {choice}\0").into()),
-            phone: (choice % 5 == 0).then(|| format!("+{choice}").into()),
+            name: (!choice.is_multiple_of(3)).then(|| format!("Name {choice}\0").into()),
+            phone: (choice.is_multiple_of(5)).then(|| format!("+{choice}").into()),
             fields: [(format!("f{}", choice % 3), json!({ "v": choice, "n": "\0" }).into())].into(),
             at,
         };
@@ -250,7 +274,7 @@ impl Story {
         }
         let url = format!("https://shop.example/{}", choice % 3);
         let document_id = DocumentId::derive(agent_id, &url);
-        let event = if kind == 18 || choice % 4 > 0 {
+        let event = if kind == 18 || !choice.is_multiple_of(4) {
             let text = format!(
                 "# Page\n\nWe ship things {choice}.\n\n## Häuser & more\n\n{}",
                 "Houses run. ".repeat(choice.into())

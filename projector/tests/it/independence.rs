@@ -111,10 +111,7 @@ async fn project<'a>(
         .await
         .expect("a schema");
     for batch in partitions.flatten() {
-        projection
-            .apply(&mut transaction, batch)
-            .await
-            .unwrap_or_else(|error| panic!("{projection:?}: {error}"));
+        projection.apply(&mut transaction, batch).await.expect(projection.name);
     }
     let rows = dump(&mut transaction).await;
     transaction.rollback().await.expect("taken back");

@@ -22,7 +22,7 @@ async fn rows(bench: &Bench, sql: &str) -> Value {
 #[tokio::test]
 async fn a_conversation_is_read_with_its_messages() {
     let bench = Bench::start().await;
-    let process = bench.projector().await;
+    let process = bench.projector();
     let someone = Someone::in_partition(1);
     let (first, second) = (MessageId::generate(), MessageId::generate());
     bench.append(&someone.visitor(), &[someone.started()]).await;
@@ -52,8 +52,33 @@ async fn a_conversation_is_read_with_its_messages() {
         bench.caught_up(projection).await;
     }
 
-    let conversations = rows(
+    check_conversation(&bench, &someone).await;
+    check_messages(&bench).await;
+    let gaps = rows(
         &bench,
+        "SELECT message_id, question, grouping_key, visitor_id FROM read.gaps",
+    )
+    .await;
+    let gap = json!({
+        "message_id": first, "question": "Do you ship to Norway?", "grouping_key": "do you ship to norway",
+        "visitor_id": someone.visitor_id,
+    });
+    assert_eq!(gaps, json!([gap]));
+    let usage = rows(
+        &bench,
+        "SELECT workspace_id, month, conversations, messages, answers FROM read.usage",
+    )
+    .await;
+    let used = json!({
+        "workspace_id": WORKSPACE, "month": "2026-09-01", "conversations": 1, "messages": 2, "answers": 1,
+    });
+    assert_eq!(usage, json!([used]));
+    process.stop().await;
+}
+
+async fn check_conversation(bench: &Bench, someone: &Someone) {
+    let conversations = rows(
+        bench,
         "SELECT conversation_id, agent_id, workspace_id, visitor_id, state, claimed_by, human_requested, closed, message_count,
             low_confidence_count, satisfaction, page_url, locale, preview FROM read.conversations",
     )
@@ -67,8 +92,11 @@ async fn a_conversation_is_read_with_its_messages() {
             "page_url": "https://shop.example/pricing", "locale": "en", "preview": "Hm",
         }])
     );
+}
+
+async fn check_messages(bench: &Bench) {
     let messages = rows(
-        &bench,
+        bench,
         "SELECT role, content, citations, low_confidence, rating, cleared, status, answer_to IS NOT NULL AS is_answer,
             failure_code, first_token_ms, position, partition, sequence FROM read.messages ORDER BY sequence",
     )
@@ -98,33 +126,12 @@ async fn a_conversation_is_read_with_its_messages() {
         messages,
         json!([row("visitor", "Do you ship to Norway?", "answered", 2), answer, lost])
     );
-
-    let gaps = rows(
-        &bench,
-        "SELECT message_id, question, grouping_key, visitor_id FROM read.gaps",
-    )
-    .await;
-    let gap = json!({
-        "message_id": first, "question": "Do you ship to Norway?", "grouping_key": "do you ship to norway",
-        "visitor_id": someone.visitor_id,
-    });
-    assert_eq!(gaps, json!([gap]));
-    let usage = rows(
-        &bench,
-        "SELECT workspace_id, month, conversations, messages, answers FROM read.usage",
-    )
-    .await;
-    let used = json!({
-        "workspace_id": WORKSPACE, "month": "2026-09-01", "conversations": 1, "messages": 2, "answers": 1,
-    });
-    assert_eq!(usage, json!([used]));
-    process.stop().await;
 }
 
 #[tokio::test]
 async fn a_page_is_found_in_its_agents_language() {
     let bench = Bench::start().await;
-    let process = bench.projector_only(&["documents"]).await;
+    let process = bench.projector_only(&["documents"]);
     let url = "https://shop.example/lieferung";
     let put = DocumentEvent::Put {
         url: url.to_owned(),

@@ -19,9 +19,9 @@ async fn shares(bench: &Bench) -> Vec<usize> {
 #[tokio::test]
 async fn two_workers_share_and_one_takes_over_from_the_other() {
     let bench = Bench::start().await;
-    let first = bench.projector_only(&["telemetry"]).await;
+    let first = bench.projector_only(&["telemetry"]);
     until("the first has all", async || shares(&bench).await == [2]).await;
-    let second = bench.projector_only(&["telemetry"]).await;
+    let second = bench.projector_only(&["telemetry"]);
     until("each has one", async || shares(&bench).await == [1, 1]).await;
     bench.telemetry(8, 2_000).await;
 
@@ -37,7 +37,7 @@ async fn two_workers_share_and_one_takes_over_from_the_other() {
 #[tokio::test]
 async fn a_worker_that_lost_a_partition_cannot_write_it() {
     let bench = Bench::start().await;
-    let process = bench.projector_only(&["telemetry"]).await;
+    let process = bench.projector_only(&["telemetry"]);
     bench.telemetry(8, 400).await;
     bench.caught_up("telemetry").await;
 
@@ -72,7 +72,7 @@ async fn a_worker_that_lost_a_partition_cannot_write_it() {
 #[tokio::test]
 async fn a_paused_projection_stands_still_and_the_others_go_on() {
     let bench = Bench::start().await;
-    let process = bench.projector_only(&["telemetry", "usage"]).await;
+    let process = bench.projector_only(&["telemetry", "usage"]);
     bench.telemetry(8, 40).await;
     bench.caught_up("telemetry").await;
 

@@ -12,7 +12,7 @@ use events::{
     telemetry::TelemetryEvent,
     visitor::VisitorEvent,
 };
-use projector::{Config, Registered, registry};
+use projector::{Config, Registered, Stores, registry};
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 use tokio::{net::TcpListener, runtime::Runtime};
 
@@ -48,17 +48,17 @@ impl Bench {
     }
 
     /// A process with all projections.
-    pub(crate) async fn projector(&self) -> Process {
-        self.projector_of(registry::all, &[]).await
+    pub(crate) fn projector(&self) -> Process {
+        self.projector_of(registry::all, &[])
     }
 
     /// A process with these of the product's projections.
-    pub(crate) async fn projector_only(&self, only: &[&str]) -> Process {
-        self.projector_of(registry::all, only).await
+    pub(crate) fn projector_only(&self, only: &[&str]) -> Process {
+        self.projector_of(registry::all, only)
     }
 
     /// A process with projections of the test.
-    pub(crate) async fn projector_of(&self, projections: fn() -> Vec<Registered>, only: &[&str]) -> Process {
+    pub(crate) fn projector_of(&self, projections: fn() -> Vec<Registered>, only: &[&str]) -> Process {
         let config = config(only);
         let (nats, database) = (self.nats.url().to_owned(), self.database.clone());
         let tasks = Tasks::new();
@@ -71,7 +71,7 @@ impl Bench {
         runtime.spawn(async move {
             let (log, pool) = (connect(&nats).await, pool(&database).await);
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            projector::run_projections(projections(), config, log, pool, listener, ours)
+            projector::run_projections(projections(), config, Stores { log, pool }, listener, ours)
                 .await
                 .expect("it runs");
         });
@@ -123,18 +123,12 @@ impl Bench {
 
     /// A number from the database.
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql)
-            .fetch_one(&self.pool)
-            .await
-            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.expect(sql)
     }
 
     /// A column of texts from the database.
     pub(crate) async fn texts(&self, sql: &'static str) -> Vec<String> {
-        sqlx::query_scalar(sql)
-            .fetch_all(&self.pool)
-            .await
-            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+        sqlx::query_scalar(sql).fetch_all(&self.pool).await.expect(sql)
     }
 
     /// Appends facts of one subject.

@@ -10,7 +10,7 @@ const MESSAGES: &str = "SELECT count(*) FROM read.messages";
 async fn a_rebuild_is_seen_when_it_is_promoted_and_not_before() {
     let bench = Bench::start().await;
     let someone = Someone::in_partition(0);
-    let process = bench.projector_only(&["conversations"]).await;
+    let process = bench.projector_only(&["conversations"]);
     bench
         .append(&someone.conversation(), &[posted("one"), posted("two")])
         .await;

@@ -246,15 +246,12 @@ fn plain(markdown: &str) -> String {
         let target = link
             .find("](")
             .and_then(|middle| Some((middle, link[middle..].find(')')? + middle)));
-        match target {
-            Some((middle, end)) => {
-                text.push_str(&link[1..middle]);
-                rest = &link[end + 1..];
-            }
-            None => {
-                text.push('[');
-                rest = &link[1..];
-            }
+        if let Some((middle, end)) = target {
+            text.push_str(&link[1..middle]);
+            rest = &link[end + 1..];
+        } else {
+            text.push('[');
+            rest = &link[1..];
         }
     }
     text.push_str(rest);

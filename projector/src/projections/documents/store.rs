@@ -80,11 +80,18 @@ pub(super) async fn documents(
         .bind(ids)
         .execute(&mut *connection)
         .await?;
-
-    let pages: Vec<(&(String, String), &Page)> = documents
+    let pages: Vec<(&Key, &Page)> = documents
         .iter()
         .filter_map(|(key, page)| Some((key, page.as_ref()?)))
         .collect();
+    insert_documents(connection, &pages).await?;
+    insert_chunks(connection, &pages).await
+}
+
+/// An agent's id and a document's.
+type Key = (String, String);
+
+async fn insert_documents(connection: &mut PgConnection, pages: &[(&Key, &Page)]) -> sqlx::Result<()> {
     let texts = |text: fn(&Page) -> &String| pages.iter().map(|(_, page)| text(page).as_str()).collect::<Vec<_>>();
     sqlx::query(INSERT_DOCUMENTS)
         .bind(
@@ -109,10 +116,13 @@ pub(super) async fn documents(
                 .collect::<Vec<_>>(),
         )
         .bind(pages.iter().map(|(_, page)| page.updated_at).collect::<Vec<_>>())
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
+    Ok(())
+}
 
-    let chunks: Vec<(&(String, String), usize, &Chunk)> = pages
+async fn insert_chunks(connection: &mut PgConnection, pages: &[(&Key, &Page)]) -> sqlx::Result<()> {
+    let chunks: Vec<(&Key, usize, &Chunk)> = pages
         .iter()
         .flat_map(|(key, page)| {
             page.chunks
