@@ -1,11 +1,16 @@
 //! A partition's messages, in batches, through a durable consumer of its own: what is not acknowledged there is the lag that
-//! operators and autoscalers see. Where to read on is the checkpoint's word; the consumer is set to it.
+//! operators and autoscalers see. Where to read on is the checkpoint's word.
+//!
+//! The consumer is made anew, under the same name, whenever a partition is opened. Setting the old one to the checkpoint
+//! would not do: whoever had it before may still wait for messages there (a process that was paused does), and the server
+//! would go on handing it a share of them.
 
 use std::time::Duration;
 
 use async_nats::jetstream::{
-    AckKind, Message,
+    AckKind, ErrorCode, Message,
     consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
+    stream::{ConsumerError, ConsumerErrorKind, Stream},
 };
 use events::Log;
 use futures::{FutureExt as _, StreamExt as _};
@@ -33,26 +38,25 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Opens the consumer of `slot` after `sequence`.
+    /// Opens a consumer for `slot` after `sequence`.
     pub(super) async fn open(log: &Log, slot: &Slot, sequence: u64, limits: BatchLimits) -> Result<Self, Trouble> {
         let name = slot.version.consumer(slot.partition);
         let stream = log.stream(slot.partition).await?;
         let config = pull::Config {
             durable_name: Some(name.clone()),
-            deliver_policy: DeliverPolicy::All,
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: sequence + 1,
+            },
             ack_policy: AckPolicy::All,
             ack_wait: ACKNOWLEDGE_WAIT,
             max_ack_pending: i64::try_from(limits.events.saturating_mul(4)).unwrap_or(i64::MAX),
             ..pull::Config::default()
         };
+        delete(&stream, &name).await?;
         let consumer: PullConsumer = stream
-            .get_or_create_consumer(&name, config)
+            .create_consumer(config)
             .await
             .map_err(Trouble::request("open a projection's consumer"))?;
-        stream
-            .reset_consumer(&name, Some(sequence + 1))
-            .await
-            .map_err(Trouble::request("set a projection's consumer to its checkpoint"))?;
         let messages = consumer
             .stream()
             .max_messages_per_batch(limits.events)
@@ -108,6 +112,18 @@ impl Feed {
         self.waiting.push(message);
         Ok(())
     }
+}
+
+async fn delete(stream: &Stream<()>, name: &str) -> Result<(), Trouble> {
+    match stream.delete_consumer(name).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) => Err(Trouble::request("close a projection's consumer")(error)),
+    }
+}
+
+fn is_not_found(error: &ConsumerError) -> bool {
+    matches!(error.kind(), ConsumerErrorKind::JetStream(inner) if inner.error_code() == ErrorCode::CONSUMER_NOT_FOUND)
 }
 
 /// Tells the server that everything up to `last` is done.

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use async_nats::jetstream::consumer::PullConsumer;
+use events::Partition;
+use futures::{FutureExt as _, StreamExt as _};
+
 use crate::support::{Bench, until};
 
 const OWNERS: &str = "SELECT owner FROM read.checkpoints WHERE projection = 'telemetry' AND owner IS NOT NULL";
@@ -49,9 +53,13 @@ async fn a_worker_that_lost_a_partition_cannot_write_it() {
         sqlx::query(sql).execute(&bench.pool).await.expect("taken");
     }
     bench.telemetry(8, 400).await;
-    until("the fenced worker has asked for the news", async || {
-        let behind = "SELECT count(*) FROM diagent.checkpoints WHERE projection = 'telemetry' AND owner = 'other'";
-        bench.number(behind).await == 2
+    until("nobody asks for messages any more", async || {
+        let mut waiting = 0;
+        for partition in [0, 1] {
+            let mut consumer = consumer(&bench, partition).await;
+            waiting += consumer.info().await.expect("its state").num_waiting;
+        }
+        waiting == 0
     })
     .await;
     assert_eq!(
@@ -67,6 +75,51 @@ async fn a_worker_that_lost_a_partition_cannot_write_it() {
     bench.caught_up("telemetry").await;
     assert_eq!(bench.number(COUNT).await, 800);
     process.stop().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_was_paused_keeps_nothing_from_its_successor() {
+    let bench = Bench::start().await;
+    let first = bench.projector_only(&["telemetry"]);
+    bench.telemetry(8, 40).await;
+    bench.caught_up("telemetry").await;
+    first.stop().await;
+    // Asks for messages and does nothing with them, like a process that was stopped in the middle.
+    let mut paused = Vec::new();
+    for partition in [0, 1] {
+        let consumer = consumer(&bench, partition).await;
+        let mut asked = consumer
+            .stream()
+            .max_messages_per_batch(500)
+            .messages()
+            .await
+            .expect("asked");
+        assert!(asked.next().now_or_never().is_none(), "nothing is new");
+        paused.push(asked);
+    }
+    until("the server knows", async || {
+        consumer(&bench, 1).await.info().await.expect("its state").num_waiting == 1
+    })
+    .await;
+
+    let second = bench.projector_only(&["telemetry"]);
+    for round in 1..=20 {
+        bench.telemetry(8, 40).await;
+        bench.caught_up("telemetry").await;
+        assert_eq!(bench.number(COUNT).await, 40 + round * 40);
+    }
+    second.stop().await;
+}
+
+/// The durable consumer of one partition of the telemetry projection.
+async fn consumer(bench: &Bench, partition: u16) -> PullConsumer {
+    let stream = bench
+        .log
+        .stream(Partition::Events(partition))
+        .await
+        .expect("the stream");
+    let name = format!("telemetry_v1_{partition}");
+    stream.get_consumer(&name).await.expect("the consumer")
 }
 
 #[tokio::test]
