@@ -55,7 +55,12 @@ async fn a_second_attempt_continues_and_says_so() {
         })
         .await
         .expect("sent");
-    while log.frames_after(conversation_id, answer_id, 0).await.expect("frames").is_empty() {
+    while log
+        .frames_after(conversation_id, answer_id, 0)
+        .await
+        .expect("frames")
+        .is_empty()
+    {
         tokio::task::yield_now().await;
     }
 
