@@ -1,8 +1,8 @@
 //! Exactly once in effect: whatever dies or comes twice, every event counts once.
 
-use events::Partition;
+use events::{LeadId, Partition, Subject, lead::LeadEvent};
 
-use crate::support::{Bench, until};
+use crate::support::{AGENT, Bench, Someone, now, until};
 
 const COUNT: &str = "SELECT coalesce(sum(count), 0)::bigint FROM read.telemetry_counts";
 
@@ -59,6 +59,42 @@ async fn a_server_that_comes_back_is_read_on() {
 
     bench.caught_up("telemetry").await;
     assert_eq!(bench.number(COUNT).await, 800);
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_lead_that_visitors_of_all_partitions_submit_at_once_counts_them_all() {
+    let bench = Bench::start().await;
+    let process = bench.projector_only(&["leads"]);
+    let leads: Vec<LeadId> = (0..5).map(LeadId::from_bits).collect();
+    let visitors = [Someone::in_partition(0), Someone::in_partition(1)];
+    let appends = visitors
+        .iter()
+        .flat_map(|someone| leads.iter().map(move |lead_id| (someone, *lead_id)));
+    let appends = appends.map(|(someone, lead_id)| {
+        let subject = Subject::Lead {
+            agent_id: AGENT,
+            visitor_id: someone.visitor_id,
+            lead_id,
+        };
+        let submitted = LeadEvent::Captured {
+            conversation_id: someone.conversation_id,
+            email: "alex@example.com".into(),
+            name: None,
+            phone: None,
+            fields: [].into(),
+            at: now(),
+        };
+        let bench = &bench;
+        async move { bench.append(&subject, &vec![submitted; 60]).await }
+    });
+    futures::future::join_all(appends).await;
+    bench.caught_up("leads").await;
+
+    let counts = "SELECT lead_id || ' ' || submissions FROM read.leads ORDER BY lead_id";
+    let expected: Vec<String> = leads.iter().map(|lead_id| format!("{lead_id} 120")).collect();
+    assert_eq!(bench.texts(counts).await, expected);
+    assert_eq!(bench.number("SELECT count(*) FROM read.dead_letters").await, 0);
     process.stop().await;
 }
 
