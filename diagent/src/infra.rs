@@ -36,6 +36,9 @@ pub struct InfraArgs {
     pub data_dir: PathBuf,
 }
 
+/// Where a running `diagent up` notes the address of its PostgreSQL, for operators' commands beside it.
+pub const DATABASE_FILE: &str = "secrets/database_url";
+
 /// A setting is missing or wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -67,6 +70,22 @@ impl InfraArgs {
     /// It is not set.
     pub fn required_database(&self) -> Result<&str, SettingError> {
         self.database_url.as_deref().ok_or_else(|| missing("DATABASE_URL"))
+    }
+
+    /// The address of Postgres, or else that of a running `diagent up` on the data folder.
+    ///
+    /// # Errors
+    /// It is not set, and nothing runs there.
+    pub fn database_or_ups(&self) -> Result<String, SettingError> {
+        if let Some(url) = &self.database_url {
+            return Ok(url.clone());
+        }
+        std::fs::read_to_string(self.data_dir.join(DATABASE_FILE)).map_err(|_| {
+            let folder = self.data_dir.display();
+            SettingError(format!(
+                "DATABASE_URL is not set, and `diagent up` does not run on {folder}"
+            ))
+        })
     }
 
     /// Connects a role to the log.

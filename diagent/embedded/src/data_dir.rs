@@ -72,6 +72,27 @@ impl DataDir {
         secret_in(&folder, name)
     }
 
+    /// Keeps `value` under `name` beside the secrets, readable by us alone, until the next time.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep(&self, name: &str, value: &str) -> anyhow::Result<()> {
+        let folder = self.path.join("secrets");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .context("cannot create the folder of secrets")?;
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(folder.join(name))?;
+        file.write_all(value.as_bytes()).context("cannot keep a value")
+    }
+
     /// The secret called `name` of the installation in `path`, without taking the folder; for commands that run beside it.
     ///
     /// # Errors

@@ -73,6 +73,7 @@ impl Up {
         let demo_listener = roles::bind(self.demo_addr, "DEMO_ADDR").await?;
         let listeners = Listeners::bind(&self.roles).await?;
         servers.start(data, &mut infra).await?;
+        data.keep("database_url", infra.required_database()?)?;
         let operators = self.fill_secrets(data)?;
 
         let (command_api, read_api) = listeners.addresses()?;

@@ -1,32 +1,32 @@
-//! `diagent projections`
+//! `diagent projections list`
 
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::api::{Api, ApiArgs, Side};
-use crate::{infra::InfraArgs, print};
+use crate::{
+    commands::api::{Api, ApiArgs, Side},
+    infra::InfraArgs,
+    print,
+};
 
-/// Read models: where they stand.
-#[derive(Debug, clap::Subcommand)]
-pub enum ProjectionsCommand {
-    /// Every projection with its version, position and lag
-    List {
-        /// For scripts
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        api: ApiArgs,
-    },
+/// Every projection with its version, position and lag.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// For scripts
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    api: ApiArgs,
 }
 
-impl ProjectionsCommand {
-    /// Does it.
+impl List {
+    /// Prints a table, or JSON.
     ///
     /// # Errors
     /// The API refuses.
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
-        let Self::List { json, api } = self;
+        let Self { json, api } = self;
         let answer = Api::new(api, infra)?
             .call((Side::Read, Method::GET), "projections", &[], None)
             .await?;
@@ -38,16 +38,16 @@ impl ProjectionsCommand {
         let mut table = Table::new();
         table
             .load_style(NOTHING)
-            .set_header(["PROJECTION", "VERSION", "STATE", "LAG", "DEAD LETTERS"]);
+            .set_header(["PROJECTION", "VERSION", "LIVE", "STATE", "LAG", "DEAD LETTERS"]);
         for projection in projections.as_array().into_iter().flatten() {
             let cell = |key: &str| match &projection[key] {
                 Value::String(text) => text.clone(),
                 Value::Null => String::new(),
                 other => other.to_string(),
             };
-            table.add_row(["projection", "version", "state", "lag_events", "dead_letters"].map(cell));
+            table.add_row(["projection", "version", "live", "state", "lag_events", "dead_letters"].map(cell));
         }
-        for column in table.column_iter_mut().skip(3) {
+        for column in table.column_iter_mut().skip(4) {
             column.set_cell_alignment(CellAlignment::Right);
         }
         print::line(table.to_string());
