@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_nats::{Client, ConnectOptions, Event, jetstream};
 use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use super::{Log, LogError, Shared, group_commit::GroupCommit, store::Caches, streams};
@@ -51,15 +52,29 @@ pub enum ConnectError {
     Foreign(&'static str),
 }
 
+/// How often missing streams are asked for before the connection is used without them.
+const RENEWALS: usize = 20;
+
 pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) jetstream: jetstream::Context,
     connected: watch::Receiver<bool>,
+    _keeper: AbortOnDropHandle<()>,
+}
+
+/// What the client said last of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Up,
+    Down,
+    /// Up again, perhaps to a server that was started anew.
+    Back,
 }
 
 impl Connection {
+    #[expect(clippy::disallowed_methods, reason = "the keeper ends with its handle")]
     async fn open(config: &LogConfig) -> Result<Self, ConnectError> {
-        let (client, connected) = (|| connect(config))
+        let (client, link) = (|| connect(config))
             .retry(
                 ExponentialBuilder::default()
                     .with_min_delay(Duration::from_millis(50))
@@ -71,10 +86,13 @@ impl Connection {
             .await
             .map_err(ConnectError::Unreachable)?;
         let jetstream = jetstream::new(client.clone());
+        let (up, connected) = watch::channel(true);
+        let keeper = tokio::spawn(keep(jetstream.clone(), config.replicas, link, up));
         Ok(Self {
             client,
             jetstream,
             connected,
+            _keeper: AbortOnDropHandle::new(keeper),
         })
     }
 
@@ -94,9 +112,39 @@ impl Connection {
     }
 }
 
-async fn connect(config: &LogConfig) -> Result<(Client, watch::Receiver<bool>), async_nats::ConnectError> {
-    let (up, connected) = watch::channel(true);
-    let up = Arc::new(up);
+/// Says whether there is a connection that can be worked with. A server that was started anew has lost the streams that it
+/// kept in memory: they are made again before anybody is told that it is back.
+async fn keep(
+    jetstream: jetstream::Context,
+    replicas: usize,
+    mut link: watch::Receiver<Link>,
+    up: watch::Sender<bool>,
+) {
+    while link.changed().await.is_ok() {
+        let now = *link.borrow_and_update();
+        if now == Link::Back {
+            let renewed = (|| streams::renew(&jetstream, replicas))
+                .retry(
+                    ExponentialBuilder::default()
+                        .with_min_delay(Duration::from_millis(20))
+                        .with_max_delay(Duration::from_millis(500))
+                        .with_max_times(RENEWALS),
+                )
+                .await;
+            if let Err(error) = renewed {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "answers cannot be resumed and limits are not counted: a stream is missing"
+                );
+            }
+        }
+        up.send_replace(now != Link::Down);
+    }
+}
+
+async fn connect(config: &LogConfig) -> Result<(Client, watch::Receiver<Link>), async_nats::ConnectError> {
+    let (said, link) = watch::channel(Link::Up);
+    let said = Arc::new(said);
     let servers: Vec<&str> = config.nats_url.split(',').map(str::trim).collect();
     let client = with_credentials(&servers)
         .name(format!("diagent {}", config.role))
@@ -104,15 +152,15 @@ async fn connect(config: &LogConfig) -> Result<(Client, watch::Receiver<bool>), 
         .ping_interval(Duration::from_secs(5))
         .reconnect_delay_callback(|attempts| Duration::from_millis(50 * attempts.min(10) as u64))
         .event_callback(move |event| {
-            let up = Arc::clone(&up);
+            let said = Arc::clone(&said);
             async move {
                 match event {
                     Event::Connected => {
-                        up.send_replace(true);
+                        said.send_if_modified(|link| std::mem::replace(link, Link::Back) == Link::Down);
                         tracing::info!("connected to NATS");
                     }
                     Event::Disconnected => {
-                        up.send_replace(false);
+                        said.send_replace(Link::Down);
                         tracing::warn!("disconnected from NATS");
                     }
                     Event::Closed => tracing::debug!("the connection to NATS is closed"),
@@ -122,7 +170,7 @@ async fn connect(config: &LogConfig) -> Result<(Client, watch::Receiver<bool>), 
         })
         .connect(servers)
         .await?;
-    Ok((client, connected))
+    Ok((client, link))
 }
 
 /// The client takes no credentials from the addresses, so they are taken out here: the first that has some counts.

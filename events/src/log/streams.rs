@@ -97,6 +97,15 @@ pub(super) async fn establish(jetstream: &jetstream::Context, config: &LogConfig
     Ok(identity)
 }
 
+/// Makes the streams again that a restart of the server has lost, since they are kept in memory.
+pub(super) async fn renew(jetstream: &jetstream::Context, replicas: usize) -> Result<(), ConnectError> {
+    let in_memory = |stream: &Config| stream.storage == StorageType::Memory;
+    for stream in beside_the_log(replicas).into_iter().filter(in_memory) {
+        create_or_check(jetstream, stream).await?;
+    }
+    Ok(())
+}
+
 /// A stream whose messages are the truth. The limit per subject is no limit in practice: with it, and without `max_bytes`,
 /// the server chooses 4 MB blocks, which load a cold aggregate four times as fast as 8 MB ones.
 fn log_stream(partition: Partition, subjects: &str, replicas: usize) -> Config {

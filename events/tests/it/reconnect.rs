@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use events::{
+    MessageId,
     cloud_event::Meta,
     conversation::Conversation,
-    log::{ExecuteError, LogError},
+    log::{Counter, ExecuteError, FrameWriter, LogError},
+    tokens::FrameBody,
 };
 
 use crate::support::{Bench, Someone, clear, post, run};
@@ -62,4 +64,40 @@ async fn a_command_that_meets_a_short_outage_is_stored_once() {
 
     command.await.expect("the command is answered");
     assert_eq!(log.events_of(&subject).await.expect("events").len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_restart_takes_from_memory_is_made_again() {
+    let Bench { log, mut nats } = Bench::start().await;
+    let Someone { conversation_id, .. } = Someone::new();
+    let answer_id = MessageId::generate();
+    let window = Counter::Window {
+        bucket: "test",
+        key: "k",
+        window: Duration::from_mins(1),
+    };
+    log.count(window).await.expect("a count");
+
+    nats.kill();
+    nats.restart().await;
+
+    let counted = async {
+        while log.count(window).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), counted)
+        .await
+        .expect("limits are counted again");
+    let ids = (conversation_id, answer_id);
+    let mut writer = FrameWriter::resume(&log, ids, 1, 0);
+    let done = FrameBody::Done {
+        conversation_id,
+        message_id: answer_id,
+        finish_reason: None,
+        low_confidence: false,
+    };
+    writer.send(done).await.expect("a frame");
+    let stored = log.frames_after(conversation_id, answer_id, 0).await.expect("frames");
+    assert_eq!(stored.len(), 1, "answers can be resumed again");
 }
