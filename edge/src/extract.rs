@@ -113,9 +113,14 @@ pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadInput> {
             format!("it nests deeper than {DEPTH_MAX} levels"),
         ));
     }
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => data_error(&error.to_string()),
-        _ => BadInput::NotJson,
+    serde_json::from_slice(body).map_err(|error| {
+        // A number where a name is expected is, to serde, a matter of syntax.
+        let is_json = error.is_data() || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+        if is_json {
+            data_error(&error.to_string())
+        } else {
+            BadInput::NotJson
+        }
     })
 }
 
@@ -230,6 +235,17 @@ mod tests {
                 "malformed_json"
             );
         }
+    }
+
+    #[test]
+    fn a_number_where_a_name_is_expected_is_json_all_the_same() {
+        #[derive(Debug, Deserialize)]
+        enum Rating {
+            Up,
+        }
+        let error = parse_json::<Rating>(b"5").expect_err("no rating");
+        assert_eq!(error.answer().status, 422);
+        assert!(matches!(parse_json::<Rating>(b"\"Up\""), Ok(Rating::Up)));
     }
 
     #[test]
