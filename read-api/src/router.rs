@@ -5,7 +5,7 @@ use tower_http::compression::CompressionLayer;
 use utoipa::{
     Modify, OpenApi as _,
     openapi::{
-        OpenApi,
+        ContentBuilder, OpenApi, Ref, ResponseBuilder,
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -24,13 +24,13 @@ use crate::{
 pub fn build(app: App) -> Router {
     let (router, description) = api().with_state(app).split_for_parts();
     router
-        .merge(edge::docs::router(description))
+        .merge(edge::docs::router(with_refusals(description)))
         .layer(CompressionLayer::new())
 }
 
 /// The description alone, for a snapshot and for generated clients.
 pub fn description() -> OpenApi {
-    api().into_openapi()
+    with_refusals(api().into_openapi())
 }
 
 fn api() -> OpenApiRouter<App> {
@@ -75,4 +75,37 @@ impl Modify for Shared {
             .get_or_insert_default()
             .add_security_scheme("operator", bearer);
     }
+}
+
+/// The refusals that every route may answer with; what only some do stands in their own descriptions.
+const REFUSALS: [(&str, &str); 5] = [
+    ("401", "`unauthorized`: one answer for every cause"),
+    ("403", "`forbidden`: the token lacks the scope `read`"),
+    ("404", "What the path or the query names does not exist for this caller"),
+    ("422", "`validation_failed`: `fields` names what"),
+    (
+        "503",
+        "`projection_behind`, `database_unavailable` or `log_unavailable`, with `Retry-After`",
+    ),
+];
+
+/// Adds the refusals to every route.
+fn with_refusals(mut description: OpenApi) -> OpenApi {
+    for path in description.paths.paths.values_mut() {
+        for operation in &mut path.get {
+            for (status, meaning) in REFUSALS {
+                let content = ContentBuilder::new()
+                    .schema(Some(Ref::from_schema_name("ErrorBody")))
+                    .build();
+                let refusal = ResponseBuilder::new()
+                    .description(meaning)
+                    .content("application/json", content);
+                let responses = &mut operation.responses.responses;
+                responses
+                    .entry(status.to_owned())
+                    .or_insert_with(|| refusal.build().into());
+            }
+        }
+    }
+    description
 }

@@ -53,8 +53,8 @@ impl MinPosition {
     /// It has not within the configured time.
     pub async fn wait(self, app: &App, projection: &str) -> Result<(), ApiError> {
         let Some(position) = self.0 else { return Ok(()) };
-        // Only documents are built from CONTROL.
-        if position.partition == Partition::Control && projection != "documents" {
+        // Documents are built from CONTROL and from nothing else, and nothing else is built from it.
+        if (position.partition == Partition::Control) != (projection == "documents") {
             return Ok(());
         }
         let passed = async {
