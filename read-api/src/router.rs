@@ -92,7 +92,7 @@ const REFUSALS: [(&str, &str); 5] = [
 /// Adds the refusals to every route.
 fn with_refusals(mut description: OpenApi) -> OpenApi {
     for path in description.paths.paths.values_mut() {
-        for operation in &mut path.get {
+        if let Some(operation) = &mut path.get {
             for (status, meaning) in REFUSALS {
                 let content = ContentBuilder::new()
                     .schema(Some(Ref::from_schema_name("ErrorBody")))
