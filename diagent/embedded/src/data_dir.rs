@@ -28,6 +28,8 @@ impl DataDir {
             .mode(0o755)
             .create(&path)
             .with_context(|| format!("cannot create {}", path.display()))?;
+        // Whichever way the folder is named, what a crash left in it is found by this name.
+        let path = fs::canonicalize(&path).with_context(|| format!("cannot enter {}", path.display()))?;
         let mut lock = OpenOptions::new()
             .create(true)
             .truncate(false)

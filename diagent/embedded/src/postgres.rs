@@ -19,7 +19,7 @@ use rustix::process::Signal;
 use tokio::process::Command;
 
 use crate::{
-    Binaries,
+    Binaries, leftover,
     process::{Running, Server},
     user::{self, User},
 };
@@ -77,6 +77,9 @@ impl Postgres {
         let folder = user::reachable(folder)?;
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let user = user::unprivileged()?;
+        if user.is_some() {
+            user::let_pass(&folder)?;
+        }
         let data = folder.join("data");
         if !data.join("PG_VERSION").exists() {
             initialise(binaries, &folder, password, user).await?;
@@ -106,6 +109,10 @@ impl Postgres {
                 .port(),
         };
         let data = folder.join("data");
+        let (program, pid_file) = (binaries.postgres_bin.join("postgres"), folder.join("postgres.pid"));
+        leftover::end_named(&pid_file, &program).await?;
+        leftover::end_postgres_in(&data).await?;
+        leftover::forget_stale(&data.join("postmaster.pid"))?;
         let settings = settings(port, options.volatile);
         let mut arguments = vec![OsStr::new("-D"), data.as_os_str()];
         arguments.extend(
@@ -115,11 +122,12 @@ impl Postgres {
         );
         let mut running = Running::start(Server {
             name: "PostgreSQL",
-            program: &binaries.postgres_bin.join("postgres"),
+            program: &program,
             arguments,
             user,
-            pid_file: folder.join("postgres.pid"),
+            pid_file,
             log_file: folder.join("postgres.log"),
+            stop_signal: Signal::INT,
             remove: options.remove,
         })?;
         let client = Client {
@@ -153,7 +161,7 @@ impl Postgres {
     /// # Errors
     /// It cannot be waited for.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        self.running.stop(Signal::INT, STOP_PATIENCE).await.map(drop)
+        self.running.stop(STOP_PATIENCE).await.map(drop)
     }
 
     pub(crate) const fn client(&self) -> &Client {

@@ -18,7 +18,7 @@ use crate::user::User;
 /// When the pipe to us closes, our process is gone: end the server's group, at last by force, and remove what is named.
 const WATCHDOG: &str = r#"
 read -r _ || true
-kill -s TERM -- "-$0" 2>/dev/null || true
+kill "-$2" -- "-$0" 2>/dev/null || true
 i=0
 while kill -s 0 -- "-$0" 2>/dev/null; do
     i=$((i + 1))
@@ -39,6 +39,8 @@ pub(crate) struct Server<'a> {
     pub(crate) user: Option<User>,
     pub(crate) pid_file: PathBuf,
     pub(crate) log_file: PathBuf,
+    /// What it takes for a request to end now, whoever is connected.
+    pub(crate) stop_signal: Signal,
     /// Removed when our process dies; for tests.
     pub(crate) remove: Option<&'a Path>,
 }
@@ -52,6 +54,7 @@ pub(crate) struct Running {
     watchdog_pipe: Option<ChildStdin>,
     pid_file: PathBuf,
     log_file: PathBuf,
+    stop_signal: Signal,
 }
 
 impl Running {
@@ -63,9 +66,9 @@ impl Running {
             user,
             pid_file,
             log_file,
+            stop_signal,
             remove,
         } = server;
-        end_leftover(&pid_file, program)?;
         let log = fs::File::create(&log_file).with_context(|| format!("cannot write {}", log_file.display()))?;
         let mut command = Command::new(program);
         command
@@ -86,6 +89,7 @@ impl Running {
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, &child.id().to_string()])
             .arg(remove.unwrap_or(Path::new("")))
+            .arg(stop_signal.as_raw().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -101,6 +105,7 @@ impl Running {
             watchdog_pipe,
             pid_file,
             log_file,
+            stop_signal,
         })
     }
 
@@ -125,9 +130,9 @@ impl Running {
         }
     }
 
-    /// Asks it to end with `signal`, and makes it end when it does not within `patience`.
-    pub(crate) async fn stop(&mut self, signal: Signal, patience: Duration) -> anyhow::Result<ExitStatus> {
-        self.signal_leader(signal);
+    /// Asks it to end, and makes it end when it does not within `patience`.
+    pub(crate) async fn stop(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        self.signal_leader(self.stop_signal);
         let started = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait()? {
@@ -188,45 +193,4 @@ impl Drop for Running {
             self.kill();
         }
     }
-}
-
-/// Ends the server that a crash left running, if the pid is still that server's.
-fn end_leftover(pid_file: &Path, program: &Path) -> anyhow::Result<()> {
-    let Ok(text) = fs::read_to_string(pid_file) else {
-        return Ok(());
-    };
-    let Some(pid) = text.trim().parse().ok().and_then(Pid::from_raw) else {
-        return Ok(());
-    };
-    let started = Instant::now();
-    while is_running(pid, program) {
-        let signal = if started.elapsed() > Duration::from_secs(10) {
-            Signal::KILL
-        } else {
-            Signal::INT
-        };
-        tracing::info!(pid = pid.as_raw_nonzero().get(), "ending what was left behind");
-        if let Err(error) = rustix::process::kill_process(pid, signal) {
-            tracing::debug!(%error, "it has just ended");
-        }
-        if started.elapsed() > Duration::from_secs(20) {
-            bail!(
-                "process {} was left behind and does not end; end it and start again",
-                text.trim()
-            );
-        }
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    Ok(())
-}
-
-/// Whether `pid` is a process of `program`: a pid may have become another's.
-fn is_running(pid: Pid, program: &Path) -> bool {
-    let pid = pid.as_raw_nonzero().to_string();
-    let listed = Command::new("ps").args(["-o", "args=", "-p", &pid]).output();
-    let proc = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let is_zombie = fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "));
-    let program = program.as_os_str().as_encoded_bytes();
-    let names = |text: &[u8]| text.windows(program.len()).any(|window| window == program);
-    !is_zombie && (names(&proc) || listed.is_ok_and(|output| names(&output.stdout)))
 }

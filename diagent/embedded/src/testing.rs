@@ -172,6 +172,13 @@ impl TestPostgres {
     }
 }
 
+impl Drop for TestPostgres {
+    fn drop(&mut self) {
+        self.server.kill();
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
 async fn start(folder: &Path, password: &str, port: Option<u16>) -> Postgres {
     let options = postgres::Options {
         port,

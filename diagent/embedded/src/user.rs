@@ -19,9 +19,13 @@ pub(crate) struct User {
 /// Accounts that own nothing of value, in order of preference.
 const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
 
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Who runs `PostgreSQL`; none when we are not root ourselves.
 pub(crate) fn unprivileged() -> anyhow::Result<Option<User>> {
-    if !rustix::process::geteuid().is_root() {
+    if !is_root() {
         return Ok(None);
     }
     let accounts = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
@@ -46,7 +50,7 @@ fn parse(line: &str, name: &str) -> Option<User> {
 /// `folder`, or when we are root and others may not pass through to it, one of its own under `/var/tmp`.
 pub(crate) fn reachable(folder: &Path) -> anyhow::Result<PathBuf> {
     let absolute = std::path::absolute(folder).with_context(|| format!("{} is no folder", folder.display()))?;
-    if !rustix::process::geteuid().is_root() || others_may_pass(&absolute) {
+    if !is_root() || others_may_pass(&absolute) {
         return Ok(absolute);
     }
     let name = hex::encode(&Sha256::digest(absolute.as_os_str().as_encoded_bytes())[..8]);
@@ -64,7 +68,35 @@ pub(crate) fn reachable(folder: &Path) -> anyhow::Result<PathBuf> {
         }
         Err(error) => return Err(error).with_context(|| format!("cannot create {}", instead.display())),
     }
+    let_pass(&instead)?;
     Ok(instead)
+}
+
+/// Lets everybody pass through `folder`, which is ours, whatever our umask made of it.
+pub(crate) fn let_pass(folder: &Path) -> anyhow::Result<()> {
+    let failed = || format!("cannot let others pass through {}", folder.display());
+    let mut permissions = fs::metadata(folder).with_context(failed)?.permissions();
+    permissions.set_mode(permissions.mode() | 0o011);
+    fs::set_permissions(folder, permissions).with_context(failed)
+}
+
+/// Lets everybody read and run what we may read and run in `folder`.
+pub(crate) fn let_read(folder: &Path) -> anyhow::Result<()> {
+    let failed = || format!("cannot let others read {}", folder.display());
+    let metadata = fs::symlink_metadata(folder).with_context(failed)?;
+    if metadata.is_symlink() {
+        return Ok(());
+    }
+    let mut permissions = metadata.permissions();
+    let mode = permissions.mode();
+    permissions.set_mode(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6);
+    fs::set_permissions(folder, permissions).with_context(failed)?;
+    if metadata.is_dir() {
+        for entry in fs::read_dir(folder).with_context(failed)? {
+            let_read(&entry.with_context(failed)?.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn others_may_pass(folder: &Path) -> bool {
@@ -89,6 +121,25 @@ pub(crate) fn give(path: &Path, user: User) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn others_may_read_what_a_strict_umask_hid() {
+        let folder = std::env::temp_dir().join(format!("diagent-user-{}", std::process::id()));
+        let (program, note) = (folder.join("program"), folder.join("note"));
+        fs::create_dir(&folder).expect("a folder");
+        for (path, mode) in [(&program, 0o700), (&note, 0o600), (&folder, 0o700)] {
+            if path != &folder {
+                fs::write(path, "").expect("a file");
+            }
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
+        }
+
+        let_read(&folder).expect("read by all");
+
+        let mode = |path| fs::metadata(path).expect("it is there").mode() & 0o777;
+        assert_eq!([&folder, &program, &note].map(mode), [0o755, 0o755, 0o644]);
+        fs::remove_dir_all(&folder).expect("removed");
+    }
 
     #[test]
     fn an_account_is_found_by_its_whole_name() {

@@ -1,8 +1,9 @@
 //! The servers start, keep their data over a crash, and leave nothing behind.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, net::TcpStream, path::PathBuf, process::Stdio, time::Duration};
 
 use embedded::{Binaries, DataDir, NatsServer, Postgres, testing};
+use tokio::process::{Child, Command};
 
 #[test]
 fn a_folder_has_one_owner() {
@@ -95,12 +96,87 @@ async fn what_a_crash_left_running_is_ended_by_the_next_start() {
     again.stop().await.expect("NATS stops");
 }
 
+#[tokio::test]
+async fn a_pid_file_that_names_another_folders_server_ends_nobody() {
+    let folder = Folder::new("other");
+    let (mine, other) = (folder.0.join("mine"), folder.0.join("other"));
+    let binaries = binaries().await;
+    let running = NatsServer::start(&binaries, &mine, "a password").await.expect("NATS");
+    fs::create_dir_all(&other).expect("a folder");
+    fs::copy(mine.join("nats.pid"), other.join("nats.pid")).expect("a stale pid file");
+
+    let second = NatsServer::start(&binaries, &other, "a password")
+        .await
+        .expect("another NATS");
+
+    let address = running.url().rsplit('@').next().expect("an address");
+    TcpStream::connect(address).expect("the first one still listens");
+    running.stop().await.expect("NATS stops");
+    second.stop().await.expect("NATS stops");
+}
+
+#[tokio::test]
+async fn a_folder_may_have_any_name() {
+    let folder = Folder::new("it's \"a\" \\ $folder {}");
+    let binaries = binaries().await;
+    let nats = NatsServer::start(&binaries, &folder.0.join("nats"), "a password")
+        .await
+        .expect("NATS");
+    let postgres = Postgres::start(&binaries, &folder.0.join("postgres"), "a password")
+        .await
+        .expect("PostgreSQL");
+    nats.stop().await.expect("NATS stops");
+    postgres.stop().await.expect("PostgreSQL stops");
+}
+
+#[tokio::test]
+async fn a_query_that_outlives_a_killed_postgres_does_not_keep_the_next_from_starting() {
+    let (mut postgres, binaries) = (testing::own_postgres().await, binaries().await);
+    let busy = psql(
+        &binaries,
+        &postgres.url(),
+        "SELECT count(*) FROM generate_series(1, 4000000000)",
+    );
+    let is_busy = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT count(*) FROM generate%'";
+    while psql(&binaries, &postgres.url(), is_busy)
+        .wait_with_output()
+        .await
+        .expect("psql")
+        .stdout
+        != b"1\n"
+    {}
+
+    postgres.kill();
+    postgres.restart().await;
+
+    let output = psql(&binaries, &postgres.url(), "SELECT 1")
+        .wait_with_output()
+        .await
+        .expect("psql");
+    assert_eq!(output.stdout, b"1\n");
+    drop(busy);
+}
+
+/// A query under way.
+fn psql(binaries: &Binaries, url: &str, query: &str) -> Child {
+    Command::new(binaries.postgres_bin.join("psql"))
+        .args([url, "--no-psqlrc", "--tuples-only", "--no-align", "--command", query])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("psql")
+}
+
 async fn binaries() -> Binaries {
-    let cache = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.diagent/cache");
-    tokio::time::timeout(Duration::from_mins(5), Binaries::fetch(&cache))
+    tokio::time::timeout(Duration::from_mins(5), Binaries::fetch(&cache()))
         .await
         .expect("in time")
         .expect("the servers")
+}
+
+fn cache() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.diagent/cache")
 }
 
 /// A folder that goes with the test.
