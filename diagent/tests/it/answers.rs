@@ -11,7 +11,7 @@ async fn an_answer_quotes_the_agents_pages_and_names_them() {
     let transcript = agent
         .visitor()
         .await
-        .ask("Who founded the company, and what was the founder's name?")
+        .ask("Who was your founder, the lighthouse keeper?")
         .await;
     let text = transcript.text();
     let citations = transcript

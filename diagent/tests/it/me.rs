@@ -161,7 +161,10 @@ async fn the_read_models_forget() {
             !seen.contains("forgotten") && !seen.contains(&own.visitor_id),
             "{list}: {seen}"
         );
-        assert!(seen.contains("kept"), "{list}: {seen}");
+        assert!(
+            seen.contains("kept") || seen.contains(&other.visitor_id),
+            "{list}: {seen}"
+        );
     }
     let counts = agent.team.read_at(&agent.path("/telemetry"), &position).await.data(200);
     let clicks: i64 = counts

@@ -109,7 +109,7 @@ async fn an_answer_survives_a_restart_of_the_log() {
     })
     .await;
     let whole = visitor.resume(&message_id, None).await.to_end().await;
-    assert_eq!(stored["content"], whole.text());
+    assert_eq!(stored["content"], whole.text(), "{whole:?} after {transcript:?}");
     assert_eq!(
         transcript.lines.last().map(|line| line.event().to_owned()).as_deref(),
         Some("done")

@@ -118,7 +118,7 @@ async fn a_quota_begins_anew_with_the_month() {
     let stack = Stack::shared().await;
     let clock = Clock::default();
     // Twenty seconds before midnight of the month's last day, in UTC.
-    clock.advance(until_month_ends(clock.now()) - Duration::from_secs(20));
+    clock.advance(until_month_ends(clock.now()).saturating_sub(Duration::from_secs(20)));
     let instance = stack.launch(Options::of(&[Role::CommandApi]).clock(&clock)).await;
     let agent = Agent::define(&stack, Definition::new().quota(1)).await;
     agent.knows_at(instance.command_api()).await;

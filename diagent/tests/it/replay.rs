@@ -92,7 +92,7 @@ async fn every_line_is_a_cloud_event_with_its_position() {
         assert!(schemas.get(schema).is_some(), "{schema} is not served");
     }
     let mut ids: Vec<&Value> = all.iter().map(|event| &event["id"]).collect();
-    ids.sort_by_key(|id| id.to_string());
+    ids.sort_by_key(ToString::to_string);
     ids.dedup();
     assert_eq!(ids.len(), all.len());
 }

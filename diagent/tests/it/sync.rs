@@ -18,11 +18,14 @@ async fn the_answer_has_every_field_of_the_contract() {
     assert_eq!(answer.header("diagent-message-id"), data["message_id"].as_str());
     assert!(data["content"].as_str().expect("a text").contains("30 days"), "{data}");
     assert_eq!(data["citations"][0]["id"], 1);
+    for citation in data["citations"].as_array().expect("citations") {
+        assert!(
+            citation["url"].as_str().expect("an address").starts_with(&agent.origin),
+            "{data}"
+        );
+    }
     assert!(
-        data["citations"][0]["url"]
-            .as_str()
-            .expect("an address")
-            .starts_with(&agent.page("/refunds")),
+        data["citations"].to_string().contains(&agent.page("/refunds")),
         "{data}"
     );
     assert_eq!(data["low_confidence"], false);
@@ -35,7 +38,7 @@ async fn the_answer_has_every_field_of_the_contract() {
 async fn it_says_what_the_stream_says() {
     let agent = Stack::shared().await.taught_agent().await;
     let (one, other) = (agent.visitor().await, agent.visitor().await);
-    let question = "How much is shipping?";
+    let question = "What does shipping cost?";
     let streamed = one.ask(question).await;
     let data = other.post("/messages", &json!({ "message": question })).await.data(200);
     assert_eq!(data["content"], streamed.text());

@@ -89,6 +89,7 @@ async fn the_agent_falls_silent_in_the_middle_of_an_answer() {
 async fn only_one_person_has_a_conversation() {
     let agent = Stack::shared().await.agent().await;
     let visitor = agent.visitor().await;
+    visitor.ask("Is anybody there?").await;
     let (robin, sam) = (agent.member("robin", "write"), agent.member("sam", "write"));
     let id = &visitor.conversation_id;
     let reply = || Some(json!({ "content": "Hello." }));
@@ -117,6 +118,7 @@ async fn of_two_people_who_claim_at_once_one_has_it() {
     let stack = Stack::shared().await;
     let agent = stack.agent().await;
     let visitor = agent.visitor().await;
+    visitor.ask("Is anybody there?").await;
     let second = stack.second().await;
     let people = ["robin", "sam", "kim", "lou"].map(|name| agent.member(name, "write"));
     let claims = people.iter().enumerate().map(async |(number, person)| {
@@ -137,6 +139,7 @@ async fn of_two_people_who_claim_at_once_one_has_it() {
 async fn a_team_closes_a_conversation() {
     let agent = Stack::shared().await.agent().await;
     let visitor = agent.visitor().await;
+    visitor.ask("Is anybody there?").await;
     let id = &visitor.conversation_id;
     let closed = agent.team.act(id, "close", None).await.data(200);
     assert_eq!(closed["closed"], true);
@@ -168,6 +171,7 @@ async fn another_workspaces_conversation_does_not_exist() {
     let stack = Stack::shared().await;
     let (own, other) = (stack.agent().await, stack.agent().await);
     let visitor = own.visitor().await;
+    visitor.ask("Is anybody there?").await;
     let stranger = other.member("eve", "read write admin");
     for (action, body) in [
         ("claim", None),
@@ -220,6 +224,7 @@ async fn taking_over_needs_the_scope() {
 async fn replies_that_make_no_sense_are_refused() {
     let agent = Stack::shared().await.agent().await;
     let visitor = agent.visitor().await;
+    visitor.ask("Is anybody there?").await;
     let id = &visitor.conversation_id;
     agent.team.act(id, "claim", None).await.data(200);
     for body in [
@@ -243,6 +248,7 @@ async fn a_person_is_heard_by_a_visitor_who_polls() {
     let stack = Stack::shared().await;
     let agent = stack.agent().await;
     let visitor = agent.visitor().await;
+    visitor.ask("Is anybody there?").await;
     agent.team.act(&visitor.conversation_id, "claim", None).await.data(200);
     agent
         .team
@@ -252,7 +258,7 @@ async fn a_person_is_heard_by_a_visitor_who_polls() {
     let elsewhere = visitor.at(stack.second().await);
     until("the other instance shows it", async || {
         let seen = elsewhere.messages().await;
-        if seen.len() == 1 {
+        if seen.len() == 3 {
             Ok(())
         } else {
             Err(format!("{seen:?}"))

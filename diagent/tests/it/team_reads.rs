@@ -157,6 +157,7 @@ async fn conversations_are_filtered() {
     let agent = Stack::shared().await.agent().await;
     let (open, claimed, closed) = (agent.visitor().await, agent.visitor().await, agent.visitor().await);
     open.post_nothing("/conversation/request-human").await.data(202);
+    claimed.ask("Is anybody there?").await;
     agent.team.act(&claimed.conversation_id, "claim", None).await.data(200);
     closed.post_nothing("/conversation/close").await.expect(204);
     for visitor in [&open, &claimed, &closed] {
@@ -366,7 +367,7 @@ async fn a_read_that_cannot_see_it_yet_says_so() {
     let (partition, sequence) = visitor.position.split_once(':').expect("a position");
     let future = format!("{partition}:{}", sequence.parse::<u64>().expect("a number") + 1_000_000);
     let (answer, took): (Answer, Duration) =
-        crate::support::http::timed(agent.team.read_at(&agent.path("/conversations"), &future)).await;
+        crate::support::http::timed(agent.team.read_once_at(&agent.path("/conversations"), &future)).await;
     answer.refusal(503, "projection_behind");
     assert!(answer.retry_after() >= 1);
     assert!(

@@ -250,7 +250,7 @@ impl Agent {
     }
 }
 
-const REFUNDS: &str = "# Refunds\n\nYou can return any lantern within 30 days for a full refund. \
+const REFUNDS: &str = "# Refunds\n\nThis is our refund policy. You can return any lantern within 30 days for a full refund. \
     The refund goes back to the card that you paid with. Refunds take five working days.\n\n\
     ## Damaged lanterns\n\nSend us a photograph of a damaged lantern and we replace it at once.";
 

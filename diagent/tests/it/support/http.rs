@@ -21,17 +21,22 @@ pub(crate) struct Answer {
 
 /// A client for one test: connections do not outlive the runtime that made them.
 pub(crate) fn client() -> Client {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // Another crate of this process may have installed one; either is fine.
-        drop(rustls::crypto::ring::default_provider().install_default());
-    });
+    install_provider();
     Client::builder()
         .connect_timeout(Duration::from_secs(10))
         .redirect(reqwest::redirect::Policy::none())
         .tcp_nodelay(true)
         .build()
         .expect("a client")
+}
+
+/// What `main` does for the binary: TLS has no provider by itself.
+pub(crate) fn install_provider() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Another crate of this process may have installed one; either is fine.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    });
 }
 
 /// Sends a request and reads the whole answer.
@@ -41,7 +46,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
 
 /// The same, for servers that may be away.
 pub(crate) async fn try_send(request: RequestBuilder) -> reqwest::Result<Answer> {
-    let (client, request) = request.timeout(Duration::from_secs(60)).build_split();
+    let (client, request) = request.timeout(Duration::from_mins(1)).build_split();
     let request = request?;
     let asked = format!("{} {}", request.method(), request.url());
     let response = client.execute(request).await?;
@@ -91,8 +96,7 @@ impl Answer {
         assert_eq!(self.status, status, "{self}");
         let mut body = self.json();
         body.get_mut("data")
-            .map(Value::take)
-            .unwrap_or_else(|| unreachable!("no data: {self}"))
+            .map_or_else(|| unreachable!("no data: {self}"), Value::take)
     }
 
     /// What stands in the error envelope of this status and code, which every refusal has.

@@ -82,7 +82,7 @@ impl Model {
     /// From now on questions with the script's marker are answered by the test.
     pub(crate) fn script(&self) -> Script {
         let (sender, calls) = mpsc::unbounded_channel();
-        let marker = unique("marker-");
+        let marker = unique("marker");
         let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
         scripts.insert(marker.clone(), sender);
         Script { marker, calls }
@@ -189,10 +189,10 @@ async fn complete(State(scripts): State<Scripts>, body: Bytes) -> Response {
     }
     match decided.await {
         Ok(StatusCode::OK) => {
-            let heard = stream::unfold(hears, async |mut hears| {
+            let said = stream::unfold(hears, async |mut hears| {
                 hears.recv().await.map(|bytes| (Ok::<_, Infallible>(bytes), hears))
             });
-            let body = Body::from_stream(heard);
+            let body = Body::from_stream(said);
             ([("content-type", "text/event-stream")], body).into_response()
         }
         Ok(status) => status.into_response(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
-use super::{Answer, Parameters, Stack, http, jwt, send};
+use super::{Answer, Parameters, Stack, http, jwt, send, until};
 
 /// Somebody with an operator's token.
 #[derive(Clone)]
@@ -79,8 +79,21 @@ impl Operator {
         send(self.query(path)).await
     }
 
-    /// Reads a read model that has seen `position`.
+    /// Reads a read model that has seen `position`, however busy this machine is.
     pub(crate) async fn read_at(&self, path: &str, position: &str) -> Answer {
+        until("the read model has seen it", async || {
+            let answer = self.read_once_at(path, position).await;
+            if answer.status == 503 {
+                Err(answer.to_string())
+            } else {
+                Ok(answer)
+            }
+        })
+        .await
+    }
+
+    /// The same, without coming back when it takes too long.
+    pub(crate) async fn read_once_at(&self, path: &str, position: &str) -> Answer {
         send(self.query(path).query(&[("min_position", position)])).await
     }
 }

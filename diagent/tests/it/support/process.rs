@@ -118,6 +118,7 @@ impl Process {
             .build();
         let runtime = runtime.expect("a runtime");
         let (tasks, ended) = (Tasks::new(), Arc::new(Mutex::new(None)));
+        http::install_provider();
         let starting = if options.roles == Role::ALL {
             runtime.spawn(start_whole(infra.clone(), options, tasks.clone(), Arc::clone(&ended)))
         } else {

@@ -90,17 +90,15 @@ impl Sse {
             }
             let next = tokio::time::timeout(SILENCE_MAX, self.bytes.next()).await;
             let next = next.unwrap_or_else(|_| unreachable!("the stream is silent after {:?}", self.buffer));
-            match next {
-                Some(bytes) => self.buffer.extend_from_slice(&bytes.expect("the stream goes on")),
-                None => {
-                    assert!(
-                        self.buffer.is_empty(),
-                        "cut off: {:?}",
-                        String::from_utf8_lossy(&self.buffer)
-                    );
-                    return None;
-                }
-            }
+            let Some(bytes) = next else {
+                assert!(
+                    self.buffer.is_empty(),
+                    "cut off: {:?}",
+                    String::from_utf8_lossy(&self.buffer)
+                );
+                return None;
+            };
+            self.buffer.extend_from_slice(&bytes.expect("the stream goes on"));
         }
     }
 
@@ -112,6 +110,7 @@ impl Sse {
     }
 
     /// Everything up to the end.
+    #[expect(clippy::wrong_self_convention, reason = "a stream that was read to its end is over")]
     pub(crate) async fn to_end(mut self) -> Transcript {
         let message_id = self.message_id();
         let mut lines = Vec::new();

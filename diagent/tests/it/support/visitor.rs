@@ -7,6 +7,7 @@ use super::{Answer, Sse, Transcript, http, send};
 
 /// A visitor in a conversation.
 #[derive(Clone)]
+#[expect(clippy::struct_field_names, reason = "the contract calls it so")]
 pub(crate) struct Visitor {
     client: Client,
     base: String,
