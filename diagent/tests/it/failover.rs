@@ -1,6 +1,9 @@
 //! Any number of responders: one turn is answered once, and a dead one's turn is taken over.
 
+use std::time::Duration;
+
 use futures::future::join_all;
+use serde_json::json;
 
 use crate::support::{Options, Process, Role, Stack, model::Model};
 
@@ -130,5 +133,63 @@ async fn a_killed_command_api_loses_nothing_that_it_acknowledged() {
     );
     let again = elsewhere.stream_message(&script.question(), "c1").await.to_end().await;
     assert_eq!(again.message_id, message_id);
+    drop(responder);
+}
+
+#[tokio::test]
+async fn what_was_stopped_before_anybody_began_is_not_answered() {
+    let scene = Scene::start().await;
+    let agent = scene.stack.agent().await;
+    let visitor = agent.visitor().await;
+    let mut script = scene.model.script();
+    let stream = visitor.stream_message(&script.question(), "c1").await;
+    visitor
+        .post_nothing(&format!("/messages/{}/stop", stream.message_id()))
+        .await
+        .data(202);
+
+    let responder = scene.responder().await;
+
+    let transcript = stream.to_end().await;
+    assert_eq!(transcript.done()["finish_reason"], "stopped");
+    assert_eq!(transcript.text(), "");
+    // A call may have been begun and dropped, but nothing of it was said.
+    if script.is_called() {
+        script.call().await.gone().await;
+    }
+    visitor.ask("And on?").await;
+    drop(responder);
+}
+
+#[tokio::test]
+async fn a_turn_that_nobody_takes_does_not_block_for_ever() {
+    let scene = Scene::start().await;
+    let agent = scene.stack.agent().await;
+    let visitor = agent.visitor().await;
+    let first = visitor.stream_message("Is anybody there?", "c1").await;
+    let (soon, later) = (
+        scene.stack.later(Duration::from_mins(1)).await,
+        scene.stack.later(Duration::from_mins(6)).await,
+    );
+    let again = json!({ "message": "Hello?" });
+    visitor
+        .at(soon.command_api())
+        .post("/messages/stream", &again)
+        .await
+        .refusal(409, "turn_in_progress");
+
+    let second = visitor
+        .at(later.command_api())
+        .stream_message("Hello, anybody?", "c2")
+        .await;
+
+    let responder = scene.responder().await;
+    assert_eq!(second.to_end().await.text(), crate::support::model::UNSCRIPTED.concat());
+    // The first was given up: its stream comes to an end too.
+    let given_up = first.to_end().await;
+    assert!(given_up.lines.last().is_some(), "{given_up:?}");
+    assert_eq!(given_up.text(), "");
+    let roles: Vec<String> = visitor.history().await.into_iter().map(|(role, _)| role).collect();
+    assert_eq!(roles, ["visitor", "visitor", "assistant"]);
     drop(responder);
 }

@@ -314,3 +314,33 @@ async fn bytes_that_are_no_http_do_not_hurt() {
     }
     stack.agent().await.visitor().await;
 }
+
+#[tokio::test]
+async fn who_sends_too_slowly_is_let_go() {
+    let stack = Stack::shared().await;
+    let address = stack
+        .command_api()
+        .strip_prefix("http://")
+        .expect("an address")
+        .to_owned();
+    let begun = async |bytes: &'static str| {
+        let mut socket = TcpStream::connect(&address).await.expect("a connection");
+        socket.write_all(bytes.as_bytes()).await.expect("bytes are sent");
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(std::time::Duration::from_secs(25), socket.read_to_end(&mut answer)).await;
+        assert!(read.is_ok(), "it waits for ever: {bytes:?}");
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let (headers, body) = tokio::join!(
+        begun("POST /api/v1/widget/init HTTP/1.1\r\nHost: x\r\nX-Slow: "),
+        begun(
+            "POST /api/v1/widget/init HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"agent_id\":"
+        ),
+    );
+    assert!(headers.is_empty() || headers.starts_with("HTTP/1.1 408"), "{headers}");
+    assert!(
+        body.starts_with("HTTP/1.1 408") && body.contains("request_timeout"),
+        "{body}"
+    );
+}

@@ -269,3 +269,32 @@ async fn a_team_cannot_act_on_what_is_gone() {
             .refusal(404, "conversation_not_found");
     }
 }
+
+#[tokio::test]
+async fn what_is_written_at_the_same_moment_is_gone_as_well() {
+    let stack = Stack::shared().await;
+    let agent = stack.agent().await;
+    for round in 0..5 {
+        let visitor = agent.busy_visitor().await;
+        let elsewhere = visitor.at(stack.second().await);
+        let report = json!({ "event": "racing" });
+        let writes = futures::future::join_all((0..20).map(|_| elsewhere.post("/events", &report)));
+        let leads = futures::future::join_all((0..4).map(|number| {
+            let lead = json!({ "email": format!("racing{number}@example.com") });
+            let visitor = visitor.clone();
+            async move { visitor.post("/leads", &lead).await }
+        }));
+        let (erased, writes, leads) = tokio::join!(visitor.erase(), writes, leads);
+        erased.data(202);
+        for answer in writes.iter().chain(&leads) {
+            assert!(matches!(answer.status, 200..=202 | 401), "{answer}");
+        }
+        let log = agent.log().await;
+        let left: Vec<&Value> = log
+            .iter()
+            .filter(|event| event["visitorid"] == visitor.visitor_id.as_str())
+            .map(|event| &event["type"])
+            .collect();
+        assert_eq!(left, ["diagent.visitor.erased"], "round {round}");
+    }
+}

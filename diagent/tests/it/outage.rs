@@ -9,7 +9,7 @@ async fn without_the_log_writes_are_refused_and_then_recover() {
     let stack = Stack::own().await;
     let agent = stack.agent().await;
     let visitor = agent.visitor().await;
-    visitor.ask("Before?").await;
+    let early = visitor.ask("Before?").await;
     let before = agent.log().await.len();
 
     stack.nats().await.kill();
@@ -56,7 +56,23 @@ async fn without_the_log_writes_are_refused_and_then_recover() {
         }
     })
     .await;
-    assert!(!visitor.ask("After?").await.text().is_empty());
+    let counted = visitor.get("/conversation").await;
+    assert_eq!(counted.number("ratelimit-limit"), 30, "limits are counted again");
+    let after = visitor.ask("After?").await;
+    let again = visitor.resume(&after.message_id, None).await.to_end().await;
+    assert_eq!(again.lines, after.lines, "answers can be resumed again");
+    // The frames of the first answer were kept in memory: now it comes from the log.
+    let from_log = visitor.resume(&early.message_id, None).await.to_end().await;
+    assert_eq!(from_log.events(), ["token", "citations", "done"], "as one token");
+    assert_eq!((from_log.text(), from_log.done()), (early.text(), early.done()));
+    let rest = visitor.resume(&early.message_id, Some(1)).await.to_end().await;
+    assert_eq!(
+        rest.text(),
+        early.text(),
+        "what was shown is void, and all of it is said again: {rest:?}"
+    );
+    assert_eq!(rest.events(), ["restart", "token", "citations", "done"]);
+    assert_eq!(rest.ids(), [2, 3, 4, 5], "numbers go on from where the client was");
     agent.visitor().await.ask("And somebody new?").await;
     let posted: Vec<_> = agent
         .logged("diagent.message.posted")
@@ -140,4 +156,56 @@ async fn a_pause_of_the_log_is_no_loss() {
     assert!(matches!(again.status, 200 | 201), "{again}");
     let captured = agent.logged("diagent.lead.captured").await.len();
     assert!((1..=2).contains(&captured));
+}
+
+#[tokio::test]
+async fn without_the_database_visitors_go_on() {
+    let stack = Stack::own_with_database().await;
+    let agent = stack.taught_agent().await;
+    let visitor = agent.visitor().await;
+    let before = visitor
+        .post("/leads", &json!({ "email": "a@b.example" }))
+        .await
+        .position();
+    agent.team.read_at(&agent.path("/leads"), &before).await.data(200);
+
+    stack.database().await.kill();
+
+    let during = visitor
+        .post("/leads", &json!({ "email": "c@d.example" }))
+        .await
+        .position();
+    agent
+        .visitor()
+        .await
+        .post("/events", &json!({ "event": "x" }))
+        .await
+        .data(202);
+    let read = agent.team.read(&agent.path("/leads")).await;
+    read.refusal(503, "database_unavailable");
+    assert!(read.retry_after() >= 1);
+    let client = http::client();
+    send(client.get(format!("{}/readyz", stack.command_api())))
+        .await
+        .expect(200);
+    send(client.get(format!("{}/readyz", stack.read_api())))
+        .await
+        .expect(503);
+    send(client.get(format!("{}/healthz", stack.read_api())))
+        .await
+        .expect(200);
+    let unanswered = visitor.ask("Can I return a lantern?").await;
+    assert_eq!(
+        unanswered.error()["retryable"],
+        true,
+        "without its pages the agent does not guess"
+    );
+
+    stack.database().await.restart().await;
+
+    stack.process().ready().await;
+    let leads = agent.team.read_at(&agent.path("/leads"), &during).await.data(200);
+    assert_eq!(leads.as_array().map(Vec::len), Some(2));
+    let answered = visitor.ask("Can I return a lantern?").await;
+    assert!(answered.text().contains("30 days"), "{}", answered.text());
 }

@@ -255,7 +255,8 @@ async fn who_follows_is_told_what_happens() {
     let request = agent
         .team
         .query("/api/v1/events")
-        .query(&[("follow", "true"), ("agent_id", &agent.id)]);
+        .query(&[("follow", "true"), ("agent_id", &agent.id)])
+        .header("Accept-Encoding", "gzip, zstd");
     let (mut following, kind) = Following::open(request).await;
     assert_eq!(kind, "application/x-ndjson");
     for event in all.iter().filter(|event| event.get("agentid").is_some()) {
@@ -301,4 +302,31 @@ async fn browsers_follow_by_server_sent_events() {
     assert_eq!(event["visitorid"], visitor.visitor_id.as_str());
     assert_eq!(id, format!("id: {}", event["position"].as_str().expect("a position")));
     assert_eq!(following.line().await, "");
+}
+
+#[tokio::test]
+async fn a_reader_whose_last_event_was_erased_goes_on() {
+    let agent = Stack::shared().await.agent().await;
+    let mut visitors = Vec::new();
+    for _ in 0..4 {
+        let visitor = agent.visitor().await;
+        visitor.post("/events", &json!({ "event": "here" })).await.data(202);
+        visitors.push(visitor);
+    }
+    let before = replay(&agent, &[]).await;
+    visitors[1].erase().await.data(202);
+    let after = replay(&agent, &[]).await;
+
+    let gone = visitors[1].visitor_id.as_str();
+    for (index, event) in before.iter().enumerate() {
+        let read = &before[..=index];
+        let expected: Vec<&str> = positions(&after)
+            .into_iter()
+            .filter(|position| !positions(read).contains(position))
+            .collect();
+        let position = event["position"].as_str().expect("a position");
+        let rest = replay(&agent, &[("after", position)]).await;
+        assert_eq!(positions(&rest), expected, "after {position} of {}", event["type"]);
+    }
+    assert!(before.iter().any(|event| event["visitorid"] == gone));
 }

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::support::{Stack, Transcript};
+use crate::support::{Sse, Stack, Transcript};
 
 /// What holds for every stream that was read from its beginning.
 fn is_well_formed(transcript: &Transcript) {
@@ -77,6 +77,36 @@ async fn the_headers_keep_proxies_from_holding_tokens_back() {
     assert!(stream.header("diagent-position").contains(':'));
     stream.next().await.expect("a line");
     assert!(stream.comments() > 0, "the first byte comes at once, as a comment");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_compressed_answers_is_not_kept_waiting() {
+    let stack = Stack::with_model().await;
+    let visitor = stack.agent().await.visitor().await;
+    let mut script = stack.model().script();
+    let request = visitor.request(reqwest::Method::POST, "/messages/stream");
+    let request = request.header("Accept-Encoding", "gzip, br, zstd");
+    let stream = Sse::open(request.json(&json!({ "message": script.question() }))).await;
+    let mut stream = stream.unwrap_or_else(|answer| unreachable!("{answer}"));
+    assert!(stream.headers.get("content-encoding").is_none());
+    let mut call = script.call().await;
+    call.say("At once.");
+    assert_eq!(stream.token().await, "At once.");
+    call.finish();
+}
+
+#[tokio::test]
+async fn a_silent_stream_is_kept_open_by_comments() {
+    let stack = Stack::with_model().await;
+    let visitor = stack.agent().await.visitor().await;
+    let mut script = stack.model().script();
+    let mut stream = visitor.stream_message(&script.question(), "c1").await;
+    let call = script.call().await;
+    // The model thinks; proxies close what is silent for a minute.
+    stream.comment().await;
+    stream.comment().await;
+    call.answer(&["I had to think."]);
+    assert_eq!(stream.to_end().await.text(), "I had to think.");
 }
 
 #[tokio::test]

@@ -102,6 +102,22 @@ impl Sse {
         }
     }
 
+    /// Waits for the next comment, before which no line comes.
+    pub(crate) async fn comment(&mut self) {
+        let before = self.comments;
+        while self.comments == before {
+            if let Some(end) = self.buffer.windows(2).position(|bytes| bytes == b"\n\n") {
+                let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                let line = self.read(&String::from_utf8(block).expect("UTF-8"));
+                assert_eq!(line, None);
+                continue;
+            }
+            let next = tokio::time::timeout(SILENCE_MAX, self.bytes.next()).await;
+            let bytes = next.expect("a comment in time").expect("it does not end");
+            self.buffer.extend_from_slice(&bytes.expect("bytes"));
+        }
+    }
+
     /// The next token's text.
     pub(crate) async fn token(&mut self) -> String {
         let line = self.next().await.expect("a token");

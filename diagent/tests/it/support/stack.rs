@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use diagent::infra::InfraArgs;
-use embedded::testing::{self, TestNats};
+use embedded::testing::{self, TestNats, TestPostgres};
 use events::Clock;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OnceCell};
@@ -13,6 +13,8 @@ use super::{Agent, Operator, Options, Process, Role, agent::Definition, logs, mo
 /// The product, started.
 pub(crate) struct Stack {
     nats: Mutex<TestNats>,
+    /// A server of its own, where one was asked for.
+    database: Option<Mutex<TestPostgres>>,
     infra: InfraArgs,
     process: Process,
     model: Option<Model>,
@@ -63,13 +65,29 @@ impl Stack {
         Self::start(Options::of(roles), None).await
     }
 
+    /// One of its own on a database server of its own, which can be killed.
+    pub(crate) async fn own_with_database() -> Arc<Self> {
+        let server = testing::own_postgres().await;
+        let url = server.url();
+        Self::start_on(&url, Options::of(&Role::ALL), None, Some(server)).await
+    }
+
     async fn start(options: Options, model: Option<Model>) -> Arc<Self> {
+        let database = testing::database_from_template("migrated", migrate).await;
+        Self::start_on(database.url(), options, model, None).await
+    }
+
+    async fn start_on(
+        database_url: &str,
+        options: Options,
+        model: Option<Model>,
+        database: Option<TestPostgres>,
+    ) -> Arc<Self> {
         logs::keep();
         let nats = testing::nats().await;
-        let database = testing::database_from_template("migrated", migrate).await;
         let infra = InfraArgs {
             nats_url: Some(nats.url().to_owned()),
-            database_url: Some(database.url().to_owned()),
+            database_url: Some(database_url.to_owned()),
             log_partitions: 4,
             log_replicas: 1,
             data_dir: "/nonexistent".into(),
@@ -77,6 +95,7 @@ impl Stack {
         let process = Process::start(&infra, options).await;
         Arc::new(Self {
             nats: Mutex::new(nats),
+            database: database.map(Mutex::new),
             infra,
             process,
             model,
@@ -142,6 +161,12 @@ impl Stack {
     /// The log's server, for faults.
     pub(crate) async fn nats(&self) -> tokio::sync::MutexGuard<'_, TestNats> {
         self.nats.lock().await
+    }
+
+    /// The database's server, for faults.
+    pub(crate) async fn database(&self) -> tokio::sync::MutexGuard<'_, TestPostgres> {
+        let database = self.database.as_ref().expect("a server of its own");
+        database.lock().await
     }
 
     /// A published agent of a workspace of its own, allowed on one site, that knows no pages.
