@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Log, LogError};
 
 const BATCH: usize = 1_000;
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 const NO_MESSAGES: u16 = 404;
 const END_OF_BATCH: u16 = 204;
