@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        agent::AgentCommand, knowledge::KnowledgeCommand, projections::ProjectionsCommand, replay::Replay,
-        schema::Schema, token::Token,
+        agent::AgentCommand, doctor::Doctor, knowledge::KnowledgeCommand, projections::ProjectionsCommand,
+        replay::Replay, schema::Schema, token::Token, workspace::WorkspaceCommand,
     },
     infra::InfraArgs,
     logging::LogFormat,
@@ -37,7 +37,6 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Command {
     /// Run everything on this machine
     Up(Up),
@@ -45,6 +44,9 @@ enum Command {
     Role(Role),
     /// Mint a token for an operator or an analyst
     Token(Token),
+    /// Define workspaces
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
     /// Define agents
     #[command(subcommand)]
     Agent(AgentCommand),
@@ -58,6 +60,8 @@ enum Command {
     Replay(Replay),
     /// JSON Schemas of the events
     Schema(Schema),
+    /// Say what this machine lacks
+    Doctor(Doctor),
 }
 
 impl Cli {
@@ -71,11 +75,13 @@ impl Cli {
             Command::Up(up) => Box::pin(up.run(infra)).await,
             Command::Role(role) => Box::pin(role.run(&infra)).await,
             Command::Token(token) => token.run(&infra),
+            Command::Workspace(command) => command.run(&infra).await,
             Command::Agent(command) => command.run(&infra).await,
             Command::Knowledge(command) => command.run(&infra).await,
             Command::Projections(command) => command.run(&infra).await,
             Command::Replay(replay) => replay.run(&infra).await,
             Command::Schema(schema) => schema.run(),
+            Command::Doctor(doctor) => doctor.run(&infra).await,
         }
     }
 

@@ -30,10 +30,21 @@ pub async fn signalled() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Tells everybody to finish, and waits.
-pub async fn drain(tasks: &Tasks) {
+/// Tells everybody to finish, and waits for `roles` and for all tasks, together no longer than a drain may take. Who has
+/// not finished by then is left; what they had acknowledged is in the log.
+///
+/// # Errors
+/// What the roles say.
+pub async fn drain(tasks: &Tasks, roles: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tasks.start_drain();
-    if !tasks.drained(DRAIN_TIMEOUT).await {
+    let finished = async {
+        let ended = roles.await;
+        tasks.drained(DRAIN_TIMEOUT).await;
+        ended
+    };
+    let Ok(ended) = tokio::time::timeout(DRAIN_TIMEOUT, finished).await else {
         tracing::warn!("some work was not finished when the drain's time was over");
-    }
+        return Ok(());
+    };
+    ended
 }

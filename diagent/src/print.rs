@@ -1,26 +1,32 @@
 //! The one module that prints: what people and scripts read on standard output.
 
-#![expect(clippy::print_stdout, reason = "this is what the commands are run for")]
-
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 /// One line for people or scripts.
 pub(crate) fn line(text: impl AsRef<str>) {
-    println!("{}", text.as_ref());
+    bytes(format!("{}\n", text.as_ref()).as_bytes());
 }
 
 /// A value as JSON, indented for people, on one line for scripts.
 pub(crate) fn json(value: &serde_json::Value) {
     if std::io::stdout().is_terminal() {
-        println!("{value:#}");
+        line(format!("{value:#}"));
     } else {
-        println!("{value}");
+        line(value.to_string());
     }
 }
 
-/// Bytes as they are; false when the reader has gone away (`| head`).
+/// Bytes as they are; false when the reader has gone away (`| head`), which is no failure.
 pub(crate) fn bytes(bytes: &[u8]) -> bool {
-    std::io::stdout().lock().write_all(bytes).is_ok()
+    match std::io::stdout().lock().write_all(bytes) {
+        Ok(()) => true,
+        Err(error) => {
+            if error.kind() != ErrorKind::BrokenPipe {
+                tracing::warn!(%error, "standard output cannot be written");
+            }
+            false
+        }
+    }
 }
 
 /// Text in bold, on a terminal only.

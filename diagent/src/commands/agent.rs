@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use events::AgentId;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::api::{Api, ApiArgs, Side};
+use super::{
+    api::{Api, ApiArgs, Side},
+    definition,
+};
 use crate::{infra::InfraArgs, print};
 
 /// Define agents.
@@ -37,12 +39,7 @@ impl AgentCommand {
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
         match self {
             Self::Apply { file, api } => {
-                let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-                let mut definition: Value =
-                    serde_norway::from_str(&text).with_context(|| format!("{} is no YAML", file.display()))?;
-                let id = definition.as_object_mut().and_then(|fields| fields.remove("id"));
-                let id: AgentId = serde_json::from_value(id.unwrap_or_default())
-                    .with_context(|| format!("{} needs an `id`, a ULID", file.display()))?;
+                let (id, definition) = definition::read::<AgentId>(&file)?;
                 let path = format!("agents/{id}");
                 Api::new(api, infra)?
                     .call((Side::Command, Method::PUT), &path, &[], Some(&definition))

@@ -2,8 +2,11 @@
 
 pub mod agent;
 mod api;
+mod definition;
+pub mod doctor;
 pub mod knowledge;
 pub mod projections;
 pub mod replay;
 pub mod schema;
 pub mod token;
+pub mod workspace;

@@ -30,11 +30,21 @@ pub struct Replay {
     /// Go on with what happens from now on
     #[arg(long)]
     follow: bool,
+    /// The form of what is written
+    #[arg(long, value_enum, default_value_t = Format::Ndjson)]
+    format: Format,
     /// Write to a file instead of standard output
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
     api: ApiArgs,
+}
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// One `CloudEvent` a line, each with its position
+    Ndjson,
 }
 
 impl Replay {
@@ -43,6 +53,8 @@ impl Replay {
     /// # Errors
     /// The API refuses or breaks off, or the file cannot be written.
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
+        // The one form there is, and the one that the API answers with.
+        let Format::Ndjson = self.format;
         let given = [
             ("after", self.after),
             ("from", self.from),

@@ -1,8 +1,9 @@
 //! `diagent up`: everything on one machine, with nothing else installed but Rust, Python's pip and a C compiler.
 
+mod announce;
 mod knowledge;
 
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, pin::pin};
 
 use anyhow::Context as _;
 use edge::{ServeLimits, Tasks, operator::OperatorKey};
@@ -13,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::{
     demo,
     infra::InfraArgs,
-    lifecycle, print,
+    lifecycle,
     roles::{self, Listeners, RoleConfigs, Running},
 };
 
@@ -49,16 +50,16 @@ impl Up {
         let data = DataDir::open(&infra.data_dir)?;
         let tasks = Tasks::new();
         let mut servers = Servers::default();
+        let mut signalled = pin!(lifecycle::signalled());
         let started = tokio::select! {
-            started = self.start(&data, infra, &mut servers, &tasks) => started,
-            signalled = lifecycle::signalled() => signalled.context("signals cannot be heard").and(Ok(None)),
+            started = self.start(&data, infra, &mut servers, &tasks) => started.map(Some),
+            signalled = &mut signalled => signalled.context("signals cannot be heard").map(|()| None),
         };
         let ended = match started {
-            Ok(Some(mut running)) => roles::until_signalled(&mut running, &tasks).await,
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
+            Ok(Some(mut running)) => roles::until_signalled(&mut running, &tasks, signalled).await,
+            Ok(None) => lifecycle::drain(&tasks, async { Ok(()) }).await,
+            Err(error) => lifecycle::drain(&tasks, async { Err(error) }).await,
         };
-        lifecycle::drain(&tasks).await;
         servers.stop().await?;
         ended
     }
@@ -69,7 +70,7 @@ impl Up {
         mut infra: InfraArgs,
         servers: &mut Servers,
         tasks: &Tasks,
-    ) -> anyhow::Result<Option<Running>> {
+    ) -> anyhow::Result<Running> {
         let demo_listener = roles::bind(self.demo_addr, "DEMO_ADDR").await?;
         let listeners = Listeners::bind(&self.roles).await?;
         servers.start(data, &mut infra).await?;
@@ -83,8 +84,9 @@ impl Up {
         let demo_address = demo_listener.local_addr()?;
         serve_demo(demo_listener, command_api, tasks);
         knowledge::load(command_api, demo_address, &operators, &infra).await?;
-        announce(data.path(), servers, [demo_address, command_api, read_api]);
-        Ok(Some(running))
+        let postgres = servers.postgres.as_ref().map(Postgres::folder);
+        announce::announce(data.path(), postgres, [demo_address, command_api, read_api]);
+        Ok(running)
     }
 
     /// Takes the secrets from the environment, or else makes them and keeps them in the data folder.
@@ -144,44 +146,4 @@ fn serve_demo(listener: TcpListener, command_api: SocketAddr, tasks: &Tasks) {
             tracing::error!(%error, "the demo site cannot be served");
         }
     });
-}
-
-fn announce(data: &Path, servers: &Servers, [demo, command_api, read_api]: [SocketAddr; 3]) {
-    let mut rows = vec![
-        (
-            "Chat",
-            format!("http://{demo}"),
-            "a demo site, and its agent in the corner",
-        ),
-        (
-            "Widget API",
-            format!("http://{command_api}/docs"),
-            "what the widget talks to",
-        ),
-        (
-            "Read API",
-            format!("http://{read_api}/docs"),
-            "leads, conversations, figures, the event log",
-        ),
-        ("Data", data.display().to_string(), "kept over restarts"),
-    ];
-    if let Some(folder) = servers
-        .postgres
-        .as_ref()
-        .map(Postgres::folder)
-        .filter(|folder| !folder.starts_with(data))
-    {
-        let why = "PostgreSQL does not run as root, and its user cannot reach the data folder";
-        rows.push(("Database", folder.display().to_string(), why));
-    }
-    let widest = rows.iter().map(|(_, value, _)| value.len()).max().unwrap_or_default();
-    print::line(format!("\n{}\n", print::bold("Diagent is ready.")));
-    for (name, value, what) in rows {
-        print::line(format!("  {name:<12}{value:<widest$}   {what}"));
-    }
-    print::line(
-        "\n  diagent token          mints a token for the read API\n  \
-         diagent replay         prints the event log\n  \
-         Ctrl-C                 stops everything; what is under way is finished first\n",
-    );
 }

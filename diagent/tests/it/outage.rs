@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::{Stack, http, send, until};
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one outage, seen from every endpoint")]
 async fn without_the_log_writes_are_refused_and_then_recover() {
     let stack = Stack::own().await;
     let agent = stack.agent().await;

@@ -58,7 +58,9 @@ async fn an_erased_visitor_is_gone_and_a_rebuild_brings_nothing_back() {
     live(&bench, &gone).await;
     live(&bench, &stays).await;
     live(&bench, &gone).await;
-    bench.caught_up("conversations").await;
+    for projection in ["conversations", "leads", "telemetry"] {
+        bench.caught_up(projection).await;
+    }
     assert_eq!(bench.texts(CONVERSATIONS).await.len(), 2);
 
     let erasure = erase(&bench, &gone).await;

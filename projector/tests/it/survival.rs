@@ -1,5 +1,6 @@
 //! Exactly once in effect: whatever dies or comes twice, every event counts once.
 
+use async_nats::jetstream::consumer::{DeliverPolicy, PullConsumer};
 use events::{LeadId, Partition, Subject, lead::LeadEvent};
 
 use crate::support::{AGENT, Bench, Someone, now, until};
@@ -32,18 +33,26 @@ async fn what_is_delivered_twice_counts_once() {
         bench.caught_up("telemetry").await;
         assert_eq!(bench.number(COUNT).await, round * 400);
         for partition in [0, 1] {
-            let stream = bench
-                .log
-                .stream(Partition::Events(partition))
-                .await
-                .expect("the stream");
-            stream
-                .reset_consumer(&format!("telemetry_v1_{partition}"), Some(1))
-                .await
-                .expect("delivered again");
+            redeliver(&bench, partition).await;
         }
     }
     process.stop().await;
+}
+
+/// Makes the server deliver everything again that the telemetry's consumer of `partition` was made for.
+async fn redeliver(bench: &Bench, partition: u16) {
+    let name = format!("telemetry_v1_{partition}");
+    let stream = bench
+        .log
+        .stream(Partition::Events(partition))
+        .await
+        .expect("the stream");
+    let consumer: PullConsumer = stream.get_consumer(&name).await.expect("the consumer");
+    let start = match consumer.cached_info().config.deliver_policy {
+        DeliverPolicy::ByStartSequence { start_sequence } => Some(start_sequence),
+        _ => None,
+    };
+    stream.reset_consumer(&name, start).await.expect("delivered again");
 }
 
 #[tokio::test]

@@ -1,0 +1,105 @@
+//! `diagent knowledge put`
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, ensure};
+use events::AgentId;
+use reqwest::Method;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::{
+    commands::api::{Api, ApiArgs, Side},
+    infra::InfraArgs,
+    print,
+};
+
+/// Put files (HTML, Markdown or text) into an agent's knowledge.
+#[derive(Debug, clap::Args)]
+pub struct Put {
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[arg(long)]
+    agent: AgentId,
+    /// The address that citations open; when it ends with a slash, each file's name is added to it
+    #[arg(long)]
+    url: Url,
+    /// The page's title; without it, the file's name
+    #[arg(long)]
+    title: Option<String>,
+    #[command(flatten)]
+    api: ApiArgs,
+}
+
+impl Put {
+    /// Puts one file after the other; a page that has not changed is not stored again.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the API refuses.
+    pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
+        let several = self.files.len() > 1;
+        ensure!(
+            !several || (self.url.path().ends_with('/') && self.title.is_none()),
+            "several files need a --url that ends with a slash, and no --title"
+        );
+        let api = Api::new(self.api, infra)?;
+        let path = format!("agents/{}/documents", self.agent);
+        for file in &self.files {
+            let url = address(&self.url, file)?;
+            let body = body(file, &url, self.title.as_deref())?;
+            api.call((Side::Command, Method::PUT), &path, &[], Some(&body)).await?;
+            print::line(format!("{url} is known"));
+        }
+        Ok(())
+    }
+}
+
+fn address(base: &Url, file: &Path) -> anyhow::Result<Url> {
+    if !base.path().ends_with('/') {
+        return Ok(base.clone());
+    }
+    let name = file
+        .file_name()
+        .with_context(|| format!("{} is no file", file.display()))?;
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().push(&name.to_string_lossy());
+    }
+    Ok(url)
+}
+
+fn body(file: &Path, url: &Url, title: Option<&str>) -> anyhow::Result<Value> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let is_html = file
+        .extension()
+        .is_some_and(|extension| extension == "html" || extension == "htm");
+    let name = file.file_stem().map(|name| name.to_string_lossy().into_owned());
+    let title = title.map(ToOwned::to_owned).or(name).unwrap_or_default();
+    let kind = if is_html { "html" } else { "text" };
+    Ok(json!({ "url": url.as_str(), "title": title, kind: text }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folders_address_gets_the_files_name() {
+        let of = |base: &str, file| {
+            let base = Url::parse(base).expect("an address");
+            address(&base, Path::new(file)).expect("an address").to_string()
+        };
+        assert_eq!(
+            of("https://shop.example/help/", "docs/returns.html"),
+            "https://shop.example/help/returns.html"
+        );
+        assert_eq!(of("https://shop.example/", "a b.md"), "https://shop.example/a%20b.md");
+        assert_eq!(
+            of("https://shop.example/help", "docs/returns.html"),
+            "https://shop.example/help"
+        );
+    }
+}
