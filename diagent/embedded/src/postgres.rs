@@ -250,7 +250,7 @@ fn settings(port: u16, volatile: bool) -> Vec<String> {
         "timezone=UTC".to_owned(),
     ];
     if volatile {
-        settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned));
+        settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
     }
     settings
 }

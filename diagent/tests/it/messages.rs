@@ -77,11 +77,11 @@ async fn a_message_says_who_wrote_what_and_when() {
     assert_eq!(messages[1]["role"], "assistant");
     assert_eq!(messages[1]["low_confidence"], false);
     assert_eq!(messages[1]["finish_reason"], "complete");
-    for message in &messages {
-        serde_json::from_value::<events::Timestamp>(message["created_at"].clone()).expect("a time");
+    let created_at = |message: &Value| {
         assert_eq!(id(message).len(), 26);
-    }
-    assert!(messages[0]["created_at"].as_str() <= messages[1]["created_at"].as_str());
+        serde_json::from_value::<events::Timestamp>(message["created_at"].clone()).expect("a time")
+    };
+    assert!(created_at(&messages[0]) <= created_at(&messages[1]));
 }
 
 #[tokio::test]

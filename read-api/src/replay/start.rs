@@ -9,6 +9,9 @@ use time::OffsetDateTime;
 
 use crate::error::ApiError;
 
+/// So many erased events in a row are stepped over, one request each; beyond that other partitions are read from the start.
+const ERASED_MAX: usize = 1_000;
+
 /// An event's place in the order of the replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
@@ -92,21 +95,25 @@ impl After {
         }
     }
 
-    /// The time of the event at `position`; of the next one when it was erased since.
+    /// The time of the event at `position`. When it was erased since, that of the last one before it that still stands:
+    /// then nothing is lost, and a few events of other partitions may come again.
     async fn one(log: &Log, position: Position) -> Result<Self, ApiError> {
-        let stream = log.stream(position.partition).await?;
-        let found = match stream.direct_get(position.sequence).await {
-            Ok(message) => Some(message.time),
-            Err(_) => stream
-                .direct_get_next_for_subject(">", Some(position.sequence))
-                .await
-                .ok()
-                .map(|message| message.time),
-        };
-        match found {
-            Some(stored_at) => Ok(Self::One(Key { stored_at, position })),
-            None => Err(BadInput::invalid("after", "the log has no such position yet").into()),
+        if position.sequence > log.last_sequence(position.partition).await? {
+            return Err(BadInput::invalid("after", "the log has no such position yet").into());
         }
+        let stream = log.stream(position.partition).await?;
+        for sequence in (1..=position.sequence).rev().take(ERASED_MAX) {
+            if let Ok(message) = stream.direct_get(sequence).await {
+                return Ok(Self::One(Key {
+                    stored_at: message.time,
+                    position,
+                }));
+            }
+        }
+        Ok(Self::One(Key {
+            stored_at: OffsetDateTime::UNIX_EPOCH,
+            position,
+        }))
     }
 
     /// From where `partition` has to be read; what is read too much is left out by [`Self::is_before`].
