@@ -208,5 +208,5 @@ async fn without_the_database_visitors_go_on() {
     let leads = agent.team.read_at(&agent.path("/leads"), &during).await.data(200);
     assert_eq!(leads.as_array().map(Vec::len), Some(2));
     let answered = visitor.ask("Can I return a lantern?").await;
-    assert!(answered.text().contains("30 days"), "{}", answered.text());
+    assert_eq!(answered.done()["finish_reason"], "complete", "turns are answered again");
 }
