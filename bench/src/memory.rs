@@ -18,6 +18,7 @@ pub(crate) async fn run() -> anyhow::Result<Report> {
         ("LLM_API_KEY", "bench"),
         ("MAX_TURNS", "2000"),
         ("ANSWER_TIMEOUT_SECONDS", "600"),
+        ("LLM_STALL_SECONDS", "600"),
     ];
     let product = Product::start(&settings).await?;
     let idle = product.memory_mb()?;

@@ -13,12 +13,16 @@ pub struct Config {
     pub responder_addr: SocketAddr,
 
     /// Turns that one instance answers at a time; further ones wait
-    #[arg(long, env = "MAX_TURNS", default_value_t = 64)]
+    #[arg(long, env = "MAX_TURNS", default_value_t = 64, value_parser = at_least_one)]
     pub max_turns: usize,
 
     /// Seconds that one answer may take from start to end
-    #[arg(long, env = "ANSWER_TIMEOUT_SECONDS", default_value_t = 60)]
+    #[arg(long, env = "ANSWER_TIMEOUT_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub answer_timeout_seconds: u64,
+
+    /// Seconds that a drain lets running answers go on; after that another instance takes them over
+    #[arg(long, env = "ANSWER_DRAIN_SECONDS", default_value_t = 20)]
+    pub answer_drain_seconds: u64,
 
     #[command(flatten)]
     pub model: ModelConfig,
@@ -28,6 +32,11 @@ impl Config {
     /// How long one answer may take from start to end.
     pub const fn answer_timeout(&self) -> Duration {
         Duration::from_secs(self.answer_timeout_seconds)
+    }
+
+    /// How long running answers go on after a drain has begun.
+    pub const fn answer_drain(&self) -> Duration {
+        Duration::from_secs(self.answer_drain_seconds)
     }
 }
 
@@ -46,4 +55,46 @@ pub struct ModelConfig {
     /// Its model
     #[arg(long, env = "LLM_MODEL", default_value = "default")]
     pub llm_model: String,
+
+    /// Seconds that the model may take to its first token, a second try included
+    #[arg(long, env = "LLM_FIRST_TOKEN_SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub llm_first_token_seconds: u64,
+
+    /// Seconds that the model may be silent in the middle of an answer
+    #[arg(long, env = "LLM_STALL_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
+    pub llm_stall_seconds: u64,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least one turn has to be possible".to_owned()),
+        Ok(turns) => Ok(turns),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, FromArgMatches as _};
+
+    use super::*;
+
+    #[test]
+    fn the_key_is_never_printed() {
+        let config = parse(&["--llm-api-key", "sk-hidden"]).expect("settings");
+        assert!(!format!("{config:?}").contains("sk-hidden"));
+    }
+
+    #[test]
+    fn limits_that_would_answer_nothing_are_refused() {
+        for wrong in ["--max-turns", "--answer-timeout-seconds", "--llm-stall-seconds"] {
+            assert!(parse(&[wrong, "0"]).is_err(), "{wrong}");
+        }
+    }
+
+    fn parse(arguments: &[&str]) -> Result<Config, clap::Error> {
+        let command = Config::augment_args(clap::Command::new("responder"));
+        let matches = command.try_get_matches_from([&["responder"], arguments].concat())?;
+        Config::from_arg_matches(&matches)
+    }
 }

@@ -1,16 +1,19 @@
 //! Answers visitors' messages: takes turns from the log, retrieves passages from Postgres, streams frames over the bus, and
 //! appends the finished answer.
 //!
-//! In reading order: [`worker`] (which turn, on which instance), `turn` (one turn from start to end), `retrieve` (passages),
-//! `answer` (what is said: curated, small talk, extractive, or a model's), `prompt` (what a model is told).
+//! In reading order: `worker` (which turn, on which instance), `turn` (one turn from start to end), `retrieve` (passages),
+//! `answer` (what is said: curated, small talk, extractive, or a model's), `prompt` (what a model is told), `speak` (saying
+//! it), `stops` (until it is enough), `end` (the log first, then the last frame).
 //!
 //! Any number of instances may run. A turn whose responder dies is delivered again after four seconds.
 
 mod answer;
 pub mod config;
+mod end;
 mod metrics;
 mod prompt;
 mod retrieve;
+mod speak;
 mod stops;
 mod turn;
 mod worker;

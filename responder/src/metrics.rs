@@ -7,7 +7,11 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 pub(crate) fn describe() {
     describe_counter!(
         "responder_turns_total",
-        "Turns by outcome: answered, stopped, failed, void, redelivered"
+        "Turns by outcome: answered, stopped, failed, void (nobody waited any more), given_back (to another instance)"
+    );
+    describe_counter!(
+        "responder_turns_redelivered_total",
+        "Turns that came after another attempt at them was lost or given back"
     );
     describe_histogram!(
         "responder_first_token_seconds",
@@ -33,6 +37,15 @@ pub(crate) fn describe() {
 pub(crate) fn turn_ended(outcome: &'static str, elapsed: Duration) {
     counter!("responder_turns_total", "outcome" => outcome).increment(1);
     histogram!("responder_turn_seconds").record(elapsed);
+}
+
+/// It did not end here, so it has no duration.
+pub(crate) fn turn_given_back() {
+    counter!("responder_turns_total", "outcome" => "given_back").increment(1);
+}
+
+pub(crate) fn turn_redelivered() {
+    counter!("responder_turns_redelivered_total").increment(1);
 }
 
 pub(crate) fn first_token(elapsed: Duration) {

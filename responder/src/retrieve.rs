@@ -3,13 +3,19 @@
 //! A word that few passages have tells more than one that all have, and a word of the question that no passage has tells
 //! most: a passage is confident when it covers at least half of the question's weight.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
+use backon::{ConstantBuilder, Retryable as _};
 use events::AgentId;
 use sqlx::{PgPool, Row as _, postgres::PgRow};
+use tokio::time::Instant;
 
 const LEXEMES: &str = include_str!("retrieve_lexemes.sql");
 const CANDIDATES: &str = include_str!("retrieve_candidates.sql");
+
+/// The visitor waits: a database that is away longer than this fails the turn.
+const PATIENCE: Duration = Duration::from_secs(2);
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// Passages that an answer may stand on.
 const PASSAGES_MAX: usize = 6;
@@ -43,8 +49,26 @@ pub(crate) struct Passage {
     pub(crate) content: String,
     /// The share of the question's weight that it covers, 0 to 1.
     pub(crate) coverage: f64,
-    /// Postgres' own rank, for passages that cover the same.
-    rank: f64,
+}
+
+/// Why no passages were read. What Postgres says in full may quote the question, so only its code is kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RetrieveError {
+    #[error("the database cannot be reached")]
+    Away(#[source] sqlx::Error),
+    #[error("the database refused the query with SQLSTATE {0}")]
+    Refused(String),
+    #[error("the database did not answer in time")]
+    Slow,
+}
+
+impl From<sqlx::Error> for RetrieveError {
+    fn from(error: sqlx::Error) -> Self {
+        match error.as_database_error() {
+            Some(refusal) => Self::Refused(refusal.code().unwrap_or_default().into_owned()),
+            None => Self::Away(error),
+        }
+    }
 }
 
 impl Passage {
@@ -62,8 +86,21 @@ impl Passage {
     }
 }
 
-/// The passages of `agent_id`'s documents for `question`.
-pub(crate) async fn passages(pool: &PgPool, agent_id: AgentId, question: &str) -> sqlx::Result<Retrieved> {
+/// The passages of `agent_id`'s documents for `question`; asked again for two seconds while Postgres is away.
+pub(crate) async fn passages(pool: &PgPool, agent_id: AgentId, question: &str) -> Result<Retrieved, RetrieveError> {
+    let deadline = Instant::now() + PATIENCE;
+    let again = ConstantBuilder::default()
+        .with_delay(RETRY_PAUSE)
+        .with_max_times(usize::MAX);
+    let found = (|| find(pool, agent_id, question))
+        .retry(again)
+        .when(|_| deadline > Instant::now() + RETRY_PAUSE);
+    tokio::time::timeout_at(deadline, found)
+        .await
+        .unwrap_or(Err(RetrieveError::Slow))
+}
+
+async fn find(pool: &PgPool, agent_id: AgentId, question: &str) -> Result<Retrieved, RetrieveError> {
     let agent = agent_id.to_string();
     let rows = sqlx::query(LEXEMES).bind(&agent).bind(question).fetch_all(pool).await?;
     let lexemes = rows
@@ -73,12 +110,14 @@ pub(crate) async fn passages(pool: &PgPool, agent_id: AgentId, question: &str) -
     if lexemes.is_empty() {
         return Ok(Retrieved::default());
     }
-    let words: Vec<&str> = lexemes.keys().map(String::as_str).collect();
-    let rows = sqlx::query(CANDIDATES).bind(&agent).bind(words).fetch_all(pool).await?;
-    let candidates = rows
-        .iter()
-        .map(|row| passage(row, &lexemes))
-        .collect::<sqlx::Result<Vec<Passage>>>()?;
+    let (words, weights): (Vec<&str>, Vec<f64>) = lexemes.iter().map(|(word, weight)| (word.as_str(), *weight)).unzip();
+    let rows = sqlx::query(CANDIDATES)
+        .bind(&agent)
+        .bind(words)
+        .bind(weights)
+        .fetch_all(pool)
+        .await?;
+    let candidates = rows.iter().map(passage).collect::<sqlx::Result<Vec<Passage>>>()?;
     Ok(Retrieved {
         passages: best(candidates),
         lexemes,
@@ -95,31 +134,20 @@ fn weight(with: f64, all: f64) -> f64 {
     ((all + 1.0) / (with + 0.5)).ln().max(0.1)
 }
 
-fn passage(row: &PgRow, lexemes: &HashMap<String, f64>) -> sqlx::Result<Passage> {
-    let matched: Vec<String> = row.try_get("matched")?;
-    let covered: f64 = matched.iter().filter_map(|lexeme| lexemes.get(lexeme)).sum();
-    let asked: f64 = lexemes.values().sum();
+fn passage(row: &PgRow) -> sqlx::Result<Passage> {
     Ok(Passage {
         url: row.try_get("url")?,
         title: row.try_get("title")?,
         heading: row.try_get("heading")?,
         anchor: row.try_get("anchor")?,
         content: row.try_get("content")?,
-        coverage: covered / asked.max(f64::MIN_POSITIVE),
-        rank: row.try_get("rank")?,
+        coverage: row.try_get("coverage")?,
     })
 }
 
-/// The useful ones, best first, not all from one page.
+/// The useful ones of `candidates`, which come best first, and not all from one page.
 fn best(mut candidates: Vec<Passage>) -> Vec<Passage> {
     candidates.retain(|passage| passage.coverage >= USEFUL_COVERAGE);
-    candidates.sort_by(|one, other| {
-        other
-            .coverage
-            .total_cmp(&one.coverage)
-            .then(other.rank.total_cmp(&one.rank))
-            .then(one.url.cmp(&other.url))
-    });
     let mut per_page: HashMap<String, usize> = HashMap::new();
     candidates.retain(|passage| {
         let taken = per_page.entry(passage.url.clone()).or_default();
@@ -140,7 +168,6 @@ impl Passage {
             anchor: heading.to_lowercase().replace(' ', "-"),
             content: content.to_owned(),
             coverage,
-            rank: 0.0,
         }
     }
 }

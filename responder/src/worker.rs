@@ -1,7 +1,8 @@
 //! Which turn, on which instance: one durable consumer per partition, shared by all instances.
 //!
 //! A message that is being worked on is held by heartbeats; one whose responder died comes to another after four seconds,
-//! with a higher delivery count, which is the attempt.
+//! with a higher delivery count, which is the attempt. An instance asks for more only while it has a place for a turn, so
+//! that turns go where they can be answered.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use edge::Tasks;
 use events::{
     Log, LogEvent, MessageId, Partition, Recorded, conversation::ConversationEvent, directory::Directory, log::LogError,
 };
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
@@ -26,7 +27,14 @@ const HEARTBEAT: Duration = Duration::from_millis(1_300);
 /// Messages that one partition may have under way, over all instances.
 const UNDER_WAY: i64 = 2_000;
 
-const PULL: usize = 64;
+/// Messages that one pull asks for at most.
+const PULL_MAX: usize = 64;
+
+/// A pull without messages ends after this. Short, since a pull that a restarted server forgot is noticed only by its end:
+/// heartbeats would tell sooner, but `Batch` of async-nats 0.51 is not woken after one.
+const PULL_EXPIRES: Duration = Duration::from_secs(2);
+const PULL_OVERDUE: Duration = Duration::from_secs(3);
+
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// What every turn needs.
@@ -48,6 +56,16 @@ pub(crate) struct Due {
     pub(crate) attempt: u32,
 }
 
+/// How a turn leaves this instance.
+enum Left {
+    /// It is over.
+    Ended,
+    /// The log could not be read or written: somebody has to try again.
+    Failed(LogError),
+    /// This instance drains.
+    Drained,
+}
+
 /// Takes turns from every partition until the drain.
 pub(crate) fn start(worker: &Arc<Worker>) {
     let places = Arc::new(Semaphore::new(worker.config.max_turns));
@@ -67,22 +85,39 @@ pub(crate) fn start(worker: &Arc<Worker>) {
 
 async fn consume(worker: &Arc<Worker>, places: &Arc<Semaphore>, partition: Partition) -> Result<(), async_nats::Error> {
     let consumer = consumer(&worker.log, partition).await?;
-    let mut messages = consumer
-        .stream()
-        .max_messages_per_batch(PULL)
-        .expires(Duration::from_secs(5))
-        .heartbeat(Duration::from_secs(1))
-        .messages()
-        .await?;
     let drain = worker.tasks.drain_token();
     loop {
-        let message = tokio::select! {
-            message = messages.next() => message,
+        // Turns that wait for a place came first, and the semaphore is fair: they get theirs before more is pulled.
+        tokio::select! {
+            place = places.acquire() => drop(place),
             () = drain.cancelled() => return Ok(()),
-        };
-        let Some(message) = message else { return Ok(()) };
-        take(worker, places, message?).await?;
+        }
+        let messages = share(places.available_permits(), worker.log.partitions());
+        let pulled = consumer.batch().max_messages(messages).expires(PULL_EXPIRES).messages();
+        let mut pulled = pulled.await?;
+        let overdue = tokio::time::sleep(PULL_OVERDUE);
+        let mut overdue = std::pin::pin!(overdue);
+        loop {
+            let message = tokio::select! {
+                message = pulled.next() => message,
+                () = &mut overdue => None,
+                () = drain.cancelled() => {
+                    // What has arrived already would else wait for the end of its hold.
+                    while let Some(Some(Ok(message))) = pulled.next().now_or_never() {
+                        message.ack_with(AckKind::Nak(None)).await?;
+                    }
+                    return Ok(());
+                }
+            };
+            let Some(message) = message else { break };
+            take(worker, places, message?).await?;
+        }
     }
+}
+
+/// Messages to ask for on one partition, so that what all partitions bring at once finds a place.
+fn share(free_places: usize, partitions: u16) -> usize {
+    (free_places / usize::from(partitions).max(1)).clamp(1, PULL_MAX)
 }
 
 async fn consumer(log: &Log, partition: Partition) -> Result<Consumer<pull::Config>, async_nats::Error> {
@@ -129,6 +164,9 @@ async fn take(
     let attempt = message
         .info()
         .map_or(1, |info| u32::try_from(info.delivered).unwrap_or(u32::MAX));
+    if attempt > 1 {
+        metrics::turn_redelivered();
+    }
     let due = Due {
         recorded,
         answer_id,
@@ -145,17 +183,13 @@ async fn take(
 /// Runs the turn while heartbeats hold its message, then lets the message go.
 async fn hold(worker: Arc<Worker>, places: Arc<Semaphore>, message: jetstream::Message, due: Due) {
     let _running = metrics::Running::begin();
-    let answer_id = due.answer_id;
-    let turn = async {
-        let _place = places.acquire().await;
-        turn::run(&worker, due).await
-    };
-    let mut turn = std::pin::pin!(turn);
+    let (answer_id, attempt) = (due.answer_id, due.attempt);
+    let mut turn = std::pin::pin!(answer(&worker, &places, due));
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.tick().await;
-    let ended: Result<(), LogError> = loop {
+    let left = loop {
         tokio::select! {
-            ended = &mut turn => break ended,
+            left = &mut turn => break left,
             _ = heartbeat.tick() => {
                 if let Err(error) = message.ack_with(AckKind::Progress).await {
                     tracing::warn!(%error, message.id = %answer_id, "a turn could not be held");
@@ -163,16 +197,61 @@ async fn hold(worker: Arc<Worker>, places: Arc<Semaphore>, message: jetstream::M
             }
         }
     };
-    let acknowledged = match ended {
-        Ok(()) => message.ack().await,
-        Err(error) => {
+    let released = match left {
+        Left::Ended => message.ack().await,
+        Left::Failed(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, message.id = %answer_id, "a turn is given back");
-            metrics::turn_ended("redelivered", Duration::ZERO);
-            message.ack_with(AckKind::Nak(Some(RETRY_PAUSE))).await
+            metrics::turn_given_back();
+            // Attempts are counted, and a log that is away for a while should not use them up.
+            message.ack_with(AckKind::Nak(Some(RETRY_PAUSE * attempt))).await
+        }
+        Left::Drained => {
+            tracing::info!(message.id = %answer_id, "a turn is left to another instance");
+            metrics::turn_given_back();
+            message.ack_with(AckKind::Nak(None)).await
         }
     };
-    if let Err(error) = acknowledged {
+    if let Err(error) = released {
         // It will be delivered again, and found to be over.
         tracing::warn!(%error, message.id = %answer_id, "a turn's end could not be acknowledged");
+    }
+    if worker.tasks.drain_token().is_cancelled()
+        && let Err(error) = worker.log.client().flush().await
+    {
+        // The process ends when its tasks have: what is not sent by then is lost.
+        tracing::warn!(%error, message.id = %answer_id, "a turn's end could not be sent");
+    }
+}
+
+/// Answers the turn once there is a place for it. A drain waits for it only so long.
+async fn answer(worker: &Worker, places: &Semaphore, due: Due) -> Left {
+    let drain = worker.tasks.drain_token();
+    let _place = tokio::select! {
+        biased;
+        () = drain.cancelled() => return Left::Drained,
+        place = places.acquire() => place,
+    };
+    let patience_is_over = async {
+        drain.cancelled().await;
+        tokio::time::sleep(worker.config.answer_drain()).await;
+    };
+    tokio::select! {
+        ended = turn::run(worker, due) => match ended {
+            Ok(()) => Left::Ended,
+            Err(error) => Left::Failed(error),
+        },
+        () = patience_is_over => Left::Drained,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_asks_for_no_more_than_there_is_room_for() {
+        assert_eq!(share(64, 8), 8);
+        assert_eq!(share(3, 8), 1, "a turn that comes always finds somebody");
+        assert_eq!(share(10_000, 8), PULL_MAX);
     }
 }

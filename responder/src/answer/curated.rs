@@ -12,6 +12,9 @@ pub(super) struct Curated {
 /// The first rule `{"type": "answer", "questions": […], "answer": "…", "url": "…"}` that has this question.
 pub(super) fn find(rules: &[Map<String, Value>], question: &str) -> Option<Curated> {
     let asked = normalise(question);
+    if asked.is_empty() {
+        return None;
+    }
     let rule = rules
         .iter()
         .filter(|rule| rule.get("type").and_then(Value::as_str) == Some("answer"))

@@ -10,6 +10,9 @@ use crate::retrieve::{Passage, Retrieved};
 const PASSAGES_MAX: usize = 3;
 const SENTENCES_PER_PASSAGE: usize = 3;
 
+/// Sentences of one answer, over all its pages: a chat is not a page to read.
+const SENTENCES_MAX: usize = 4;
+
 /// A sentence this much worse than the passage's best says something else.
 const WORTH_SAYING: f64 = 0.5;
 
@@ -38,15 +41,18 @@ pub(super) fn compose(retrieved: &Retrieved) -> Option<Composed> {
         .passages
         .iter()
         .filter(|passage| passage.is_confident() && passage.coverage >= best * 0.8);
+    let mut left = SENTENCES_MAX;
     for passage in trusted.take(PASSAGES_MAX) {
         let sentences = pick(passage, &retrieved.lexemes);
         let said: Vec<String> = sentences
             .into_iter()
             .filter(|sentence| !is_said(&text, sentence))
+            .take(left)
             .collect();
         if said.is_empty() {
             continue;
         }
+        left -= said.len();
         let id = u32::try_from(citations.len() + 1).unwrap_or(u32::MAX);
         if !text.is_empty() {
             text.push_str("\n\n");
@@ -291,6 +297,18 @@ mod tests {
                 .collect::<Vec<_>>(),
             [1, 2]
         );
+    }
+
+    #[test]
+    fn an_answer_is_a_few_sentences() {
+        let pages = [
+            "A refund takes five days. Bank holidays delay any refund further. Ask for a refund online.",
+            "Gift vouchers get no refund ever. Each refund includes postage costs. Every refund is free.",
+        ];
+        let passages = pages.map(|page| Passage::example(page, "", page, 0.9));
+        let text = compose(&found(passages.to_vec())).expect("an answer").text;
+        assert_eq!(text.matches('.').count(), SENTENCES_MAX, "{text}");
+        assert!(text.ends_with("Gift vouchers get no refund ever. [2]"), "{text}");
     }
 
     #[test]

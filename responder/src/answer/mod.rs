@@ -1,9 +1,11 @@
 //! What is said: a curated answer, small talk, a model's answer, or sentences from the agent's own pages.
 
+mod chunks;
 mod curated;
 mod extractive;
 mod model;
 mod phrases;
+mod references;
 mod sse;
 
 use events::conversation::{Citation, TokenUsage};
@@ -12,9 +14,13 @@ use futures::{
     stream::{self, BoxStream},
 };
 
-use self::model::Model;
 pub(crate) use self::model::ModelError;
-use crate::{config::ModelConfig, retrieve::Retrieved, turn::Question};
+use self::{model::Model, references::References};
+use crate::{
+    config::ModelConfig,
+    retrieve::{Passage, Retrieved},
+    turn::Question,
+};
 
 /// Fewer passages than this that can be trusted, and the answer says that it is not sure.
 const CONFIDENT_PASSAGES: usize = 2;
@@ -65,25 +71,29 @@ impl Answerer {
         })
     }
 
-    pub(crate) fn answer(&self, question: &Question<'_>) -> Answer {
-        let asked = question.turn.question.expose();
-        if let Some(curated) = curated::find(&question.agent.behavior_rules, asked) {
-            let citations = curated.url.map(|url| Citation {
-                id: 1,
-                url,
-                title: None,
-                snippet: None,
-            });
-            return ready(curated.answer, citations.into_iter().collect(), false, "curated");
-        }
-        if let Some(reply) = phrases::small_talk(asked, question.agent) {
-            return ready(reply, Vec::new(), false, "extractive");
-        }
+    /// The answer from `retrieved`.
+    pub(crate) fn answer(&self, question: &Question<'_>, retrieved: &Retrieved) -> Answer {
         match &self.model {
-            Some(model) => by_model(model, question),
-            None => by_extract(question.retrieved, question),
+            Some(model) => by_model(model, question, retrieved),
+            None => by_extract(question, retrieved),
         }
     }
+}
+
+/// The answer to what needs no looking up: the team's own answers, greetings and thanks.
+pub(crate) fn known(question: &Question<'_>) -> Option<Answer> {
+    let asked = question.turn.question.expose();
+    if let Some(curated) = curated::find(&question.agent.behavior_rules, asked) {
+        let citations = curated.url.map(|url| Citation {
+            id: 1,
+            url,
+            title: None,
+            snippet: None,
+        });
+        return Some(ready(curated.answer, citations.into_iter().collect(), false, "curated"));
+    }
+    let reply = phrases::small_talk(asked, question.agent)?;
+    Some(ready(reply, Vec::new(), false, "extractive"))
 }
 
 fn ready(text: String, citations: Vec<Citation>, low_confidence: bool, answerer: &str) -> Answer {
@@ -95,12 +105,12 @@ fn ready(text: String, citations: Vec<Citation>, low_confidence: bool, answerer:
     }
 }
 
-fn by_extract(retrieved: &Retrieved, question: &Question<'_>) -> Answer {
-    let (text, citations, low_confidence) = extract(retrieved, question);
+fn by_extract(question: &Question<'_>, retrieved: &Retrieved) -> Answer {
+    let (text, citations, low_confidence) = extract(question, retrieved);
     ready(text, citations, low_confidence, "extractive")
 }
 
-fn extract(retrieved: &Retrieved, question: &Question<'_>) -> (String, Vec<Citation>, bool) {
+fn extract(question: &Question<'_>, retrieved: &Retrieved) -> (String, Vec<Citation>, bool) {
     match extractive::compose(retrieved) {
         Some(composed) => (composed.text, composed.citations, is_unsure(retrieved)),
         None => (
@@ -112,14 +122,21 @@ fn extract(retrieved: &Retrieved, question: &Question<'_>) -> (String, Vec<Citat
 }
 
 /// The model's answer; when it fails before its first token, the extractive one.
-fn by_model(model: &Model, question: &Question<'_>) -> Answer {
-    let low_confidence = is_unsure(question.retrieved);
-    let (instead, instead_citations, instead_low) = extract(question.retrieved, question);
-    let mut said = model.say(question);
+fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> Answer {
+    let (instead, instead_citations, instead_low) = extract(question, retrieved);
+    let mut said = model.say(question, retrieved);
+    let mut references = References::to(retrieved.passages.len());
     let pieces = async_stream::stream! {
         let mut is_speaking = false;
         while let Some(piece) = said.next().await {
             match piece {
+                Ok(Piece::Token(token)) => {
+                    let token = references.push(&token);
+                    if !token.is_empty() {
+                        is_speaking = true;
+                        yield Ok(Piece::Token(token));
+                    }
+                }
                 Err(error) if !is_speaking => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the model failed, the answer is extractive");
                     let (answerer, citations) = ("extractive".to_owned(), instead_citations.clone());
@@ -129,19 +146,20 @@ fn by_model(model: &Model, question: &Question<'_>) -> Answer {
                     }
                     return;
                 }
-                piece => {
-                    is_speaking |= matches!(piece, Ok(Piece::Token(_)));
-                    yield piece.map_err(AnswerError);
-                }
+                piece => yield piece.map_err(AnswerError),
             }
         }
+        let rest = references.finish();
+        if !rest.is_empty() {
+            yield Ok(Piece::Token(rest));
+        }
     };
-    let passages = question.retrieved.passages.iter();
+    let passages = retrieved.passages.iter();
     let citations = passages.zip(1..).map(|(passage, id)| citation(passage, id)).collect();
     Answer {
         pieces: pieces.boxed(),
         citations,
-        low_confidence,
+        low_confidence: is_unsure(retrieved),
         answerer: model.name().to_owned(),
     }
 }
@@ -156,7 +174,7 @@ fn is_unsure(retrieved: &Retrieved) -> bool {
 }
 
 /// A citation always comes from our own passages, never from a model's text.
-fn citation(passage: &crate::retrieve::Passage, id: u32) -> Citation {
+fn citation(passage: &Passage, id: u32) -> Citation {
     let plain = extractive::plain_text(&passage.content);
     let mut snippet: String = plain.chars().take(SNIPPET_CHARS).collect();
     if snippet.len() < plain.len() {
@@ -170,9 +188,21 @@ fn citation(passage: &crate::retrieve::Passage, id: u32) -> Citation {
     }
 }
 
-/// Word by word; joined they are the text again.
+/// Word by word, each with the space after it; joined they are the text again.
 fn words(text: &str) -> impl Iterator<Item = Piece> {
-    text.split_inclusive(' ').map(|word| Piece::Token(word.to_owned()))
+    let starts = text.char_indices().zip(text.chars().skip(1));
+    let mut cuts: Vec<usize> = starts
+        .filter(|((_, char), next)| char.is_whitespace() && !next.is_whitespace())
+        .map(|((at, char), _)| at + char.len_utf8())
+        .collect();
+    cuts.push(text.len());
+    cuts.into_iter()
+        .scan(0, move |start, end| {
+            let word = &text[*start..end];
+            *start = end;
+            Some(Piece::Token(word.to_owned()))
+        })
+        .filter(|piece| *piece != Piece::Token(String::new()))
 }
 
 #[cfg(test)]
@@ -181,14 +211,25 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_word_keeps_the_space_after_it() {
+        let tokens: Vec<String> = said("Thirty days. [1]\n\nFree, too. ");
+        assert_eq!(tokens, ["Thirty ", "days. ", "[1]\n\n", "Free, ", "too. "]);
+        assert!(said("").is_empty());
+    }
+
     proptest! {
         #[test]
-        fn words_joined_are_the_text(text in ".{0,200}") {
-            let joined: String = words(&text).map(|piece| match piece {
-                Piece::Token(token) => token,
-                other => panic!("not a token: {other:?}"),
-            }).collect();
-            prop_assert_eq!(joined, text);
+        fn words_joined_are_the_text(text in "[a-zé \\n\\t。\u{a0}]{0,200}|\\PC{0,200}") {
+            prop_assert_eq!(said(&text).concat(), text);
         }
+    }
+
+    fn said(text: &str) -> Vec<String> {
+        let token = |piece| match piece {
+            Piece::Token(token) => token,
+            other => panic!("not a token: {other:?}"),
+        };
+        words(text).map(token).collect()
     }
 }

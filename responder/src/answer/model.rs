@@ -6,20 +6,21 @@
 use std::time::Duration;
 
 use edge::Secret;
-use events::conversation::TokenUsage;
 use futures::{StreamExt as _, stream::BoxStream};
 use reqwest::{Client, Response, StatusCode, header::RETRY_AFTER};
-use serde::Deserialize;
 use serde_json::json;
+use tokio::time::{Instant, timeout_at};
 
-use super::{Piece, sse::Decoder};
-use crate::{config::ModelConfig, prompt, turn::Question};
+use super::{
+    Piece,
+    chunks::{Chunks, Progress},
+};
+use crate::{config::ModelConfig, prompt, retrieve::Retrieved, turn::Question};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const FIRST_TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Between two pieces of an answer that has begun.
-const STALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// After the last word the count of tokens is waited for this long.
+const USAGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A busy model is waited for at most this long; the visitor is waiting too.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3);
@@ -34,6 +35,8 @@ pub(super) struct Model {
     url: String,
     key: Option<Secret>,
     name: String,
+    first_token_patience: Duration,
+    stall_patience: Duration,
 }
 
 /// What a model did instead of answering.
@@ -52,12 +55,14 @@ pub(crate) enum ModelError {
     BrokenOff(#[source] reqwest::Error),
     #[error("the model's answer ended without saying so")]
     Truncated,
-    #[error("the model sent what is no chunk")]
-    Malformed(#[source] serde_json::Error),
+    #[error("the model sent what is no chunk (column {column})")]
+    Malformed { column: usize },
     #[error("the model sent a line without end")]
     EndlessLine,
     #[error("the model reported an error")]
     Reported,
+    #[error("the model ended its answer without a word")]
+    Empty,
 }
 
 impl ModelError {
@@ -73,34 +78,6 @@ impl ModelError {
             _ => Some(RETRY_PAUSE),
         }
     }
-}
-
-/// The fields of a chunk that matter; all others are ignored, all of these may be missing.
-#[derive(Debug, Deserialize)]
-struct Chunk {
-    #[serde(default)]
-    choices: Vec<Choice>,
-    usage: Option<Usage>,
-    error: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Choice {
-    delta: Option<Delta>,
-    finish_reason: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Delta {
-    content: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Usage {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
 }
 
 impl Model {
@@ -119,6 +96,8 @@ impl Model {
             url: format!("{}/chat/completions", base.trim_end_matches('/')),
             key: config.llm_api_key.clone(),
             name: config.llm_model.clone(),
+            first_token_patience: Duration::from_secs(config.llm_first_token_seconds),
+            stall_patience: Duration::from_secs(config.llm_stall_seconds),
         }))
     }
 
@@ -127,25 +106,30 @@ impl Model {
     }
 
     /// The model's answer, piece by piece.
-    pub(super) fn say(&self, question: &Question<'_>) -> BoxStream<'static, Result<Piece, ModelError>> {
+    pub(super) fn say(
+        &self,
+        question: &Question<'_>,
+        retrieved: &Retrieved,
+    ) -> BoxStream<'static, Result<Piece, ModelError>> {
         let body = json!({
             "model": self.name,
             "stream": true,
             "stream_options": { "include_usage": true },
             "max_tokens": ANSWER_TOKENS_MAX,
             "temperature": 0.2,
-            "messages": prompt::messages(question),
+            "messages": prompt::messages(question, retrieved),
         });
         let model = self.clone();
         async_stream::stream! {
+            let first_token_by = Instant::now() + model.first_token_patience;
             for is_last_try in [false, true] {
                 let mut is_speaking = false;
                 let mut wait = None;
-                let mut pieces = std::pin::pin!(model.attempt(body.clone()));
+                let mut pieces = std::pin::pin!(model.attempt(body.clone(), first_token_by));
                 while let Some(piece) = pieces.next().await {
                     match piece {
                         Err(error) if !is_speaking && !is_last_try => {
-                            wait = error.retry_after();
+                            wait = error.retry_after().filter(|wait| Instant::now() + *wait < first_token_by);
                             if wait.is_none() {
                                 yield Err(error);
                                 return;
@@ -166,44 +150,40 @@ impl Model {
         .boxed()
     }
 
-    /// One call. An answer that does not say how it ended was cut off.
-    fn attempt(&self, body: serde_json::Value) -> impl futures::Stream<Item = Result<Piece, ModelError>> + use<> {
+    /// One call. Only text counts as a sign of life, and an answer that does not say how it ended was cut off.
+    fn attempt(
+        &self,
+        body: serde_json::Value,
+        first_token_by: Instant,
+    ) -> impl futures::Stream<Item = Result<Piece, ModelError>> + use<> {
         let model = self.clone();
         async_stream::try_stream! {
-            let response = tokio::time::timeout(FIRST_TOKEN_TIMEOUT, model.call(&body)).await;
+            let response = timeout_at(first_token_by, model.call(&body)).await;
             let mut bytes = response.map_err(|_| ModelError::Stalled)??.bytes_stream();
-            let mut decoder = Decoder::default();
-            let mut patience = FIRST_TOKEN_TIMEOUT;
-            let mut is_finished = false;
-            'answer: loop {
-                let next = tokio::time::timeout(patience, bytes.next()).await.map_err(|_| ModelError::Stalled)?;
-                let Some(next) = next else { break };
-                for data in decoder.push(&next.map_err(ModelError::BrokenOff)?).map_err(|_| ModelError::EndlessLine)? {
-                    if data == "[DONE]" {
-                        is_finished = true;
-                        break 'answer;
+            let mut chunks = Chunks::default();
+            let mut next_by = first_token_by;
+            while chunks.progress() != Progress::Over {
+                let next = match timeout_at(next_by, bytes.next()).await {
+                    Ok(Some(Ok(next))) => next,
+                    // The text is complete: that the connection ends badly takes nothing from it.
+                    _ if chunks.progress() == Progress::Said => break,
+                    Ok(Some(Err(error))) => Err(ModelError::BrokenOff(error.without_url()))?,
+                    Ok(None) => Err(ModelError::Truncated)?,
+                    Err(_) => Err(ModelError::Stalled)?,
+                };
+                let progress = chunks.progress();
+                for piece in chunks.push(&next)? {
+                    if matches!(piece, Piece::Token(_)) {
+                        next_by = Instant::now() + model.stall_patience;
                     }
-                    let chunk: Chunk = serde_json::from_str(&data).map_err(ModelError::Malformed)?;
-                    if chunk.error.is_some() {
-                        Err(ModelError::Reported)?;
-                    }
-                    if let Some(Usage { prompt_tokens, completion_tokens }) = chunk.usage {
-                        yield Piece::Usage(TokenUsage { prompt_tokens, completion_tokens });
-                    }
-                    for Choice { delta, finish_reason } in chunk.choices {
-                        if let Some(token) = delta.and_then(|delta| delta.content).filter(|token| !token.is_empty()) {
-                            patience = STALL_TIMEOUT;
-                            yield Piece::Token(token);
-                        }
-                        is_finished |= finish_reason.is_some();
-                        if finish_reason.as_deref() == Some("length") {
-                            yield Piece::Length;
-                        }
-                    }
+                    yield piece;
+                }
+                if progress == Progress::Saying && chunks.progress() == Progress::Said {
+                    next_by = Instant::now() + USAGE_PATIENCE;
                 }
             }
-            if !is_finished {
-                Err(ModelError::Truncated)?;
+            if !chunks.has_spoken() {
+                Err(ModelError::Empty)?;
             }
         }
     }

@@ -1,0 +1,186 @@
+//! What a model's stream says, chunk by chunk. Fields that are unknown are ignored, and all that are known may be missing.
+
+use events::conversation::TokenUsage;
+use serde::Deserialize;
+
+use super::{Piece, model::ModelError, sse::Decoder};
+
+/// An answer is cut here, whatever the model was asked for: it has to fit into one message of the log, and be read.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+
+/// Reads one answer.
+#[derive(Debug, Default)]
+pub(super) struct Chunks {
+    decoder: Decoder,
+    said_bytes: usize,
+    progress: Progress,
+}
+
+/// How far an answer is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Progress {
+    #[default]
+    Saying,
+    /// The text is complete; the count of tokens may follow.
+    Said,
+    /// Nothing follows.
+    Over,
+}
+
+#[derive(Debug, Deserialize)]
+struct Chunk {
+    choices: Option<Vec<Choice>>,
+    usage: Option<Usage>,
+    error: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice {
+    delta: Option<Delta>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Delta {
+    content: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Usage {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+}
+
+impl Chunks {
+    pub(super) const fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Whether any text was said.
+    pub(super) const fn has_spoken(&self) -> bool {
+        self.said_bytes > 0
+    }
+
+    /// Takes the next bytes and answers what they say.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Piece>, ModelError> {
+        let mut pieces = Vec::new();
+        for data in self.decoder.push(bytes).map_err(|_| ModelError::EndlessLine)? {
+            if self.progress == Progress::Over {
+                break;
+            }
+            if data == "[DONE]" {
+                self.progress = Progress::Over;
+            } else {
+                self.read(&data, &mut pieces)?;
+            }
+        }
+        Ok(pieces)
+    }
+
+    fn read(&mut self, data: &str, pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
+        // The parser's own words may quote the answer, so only the place is kept.
+        let chunk: Chunk =
+            serde_json::from_str(data).map_err(|error| ModelError::Malformed { column: error.column() })?;
+        if chunk.error.is_some() {
+            return Err(ModelError::Reported);
+        }
+        if let Some(usage) = chunk.usage {
+            pieces.push(Piece::Usage(TokenUsage {
+                prompt_tokens: usage.prompt_tokens.unwrap_or_default(),
+                completion_tokens: usage.completion_tokens.unwrap_or_default(),
+            }));
+        }
+        for Choice { delta, finish_reason } in chunk.choices.into_iter().flatten() {
+            let token = delta.and_then(|delta| delta.content).unwrap_or_default();
+            if self.progress == Progress::Saying && !token.is_empty() {
+                self.say(token, pieces);
+            }
+            if let Some(reason) = finish_reason
+                && self.progress == Progress::Saying
+            {
+                self.progress = Progress::Said;
+                pieces.extend((reason == "length").then_some(Piece::Length));
+            }
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, mut token: String, pieces: &mut Vec<Piece>) {
+        let left = ANSWER_BYTES_MAX - self.said_bytes;
+        let is_too_long = token.len() > left;
+        if is_too_long {
+            token.truncate(token.floor_char_boundary(left));
+        }
+        self.said_bytes += token.len();
+        pieces.push(Piece::Token(token));
+        if is_too_long {
+            pieces.push(Piece::Length);
+            self.progress = Progress::Over;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn text_ends_and_counts_are_read() {
+        let mut chunks = Chunks::default();
+        let first = json!({ "id": "x", "new": { "field": 1 }, "choices": [{ "delta": { "role": "assistant", "content": null } }] });
+        assert_eq!(push(&mut chunks, &first), []);
+        let said = json!({ "choices": [{ "delta": { "content": "Yes." }, "finish_reason": null }], "usage": null });
+        assert_eq!(push(&mut chunks, &said), [Piece::Token("Yes.".to_owned())]);
+        assert_eq!(chunks.progress(), Progress::Saying);
+        assert_eq!(
+            push(
+                &mut chunks,
+                &json!({ "choices": [{ "delta": {}, "finish_reason": "stop" }] })
+            ),
+            []
+        );
+        assert_eq!(chunks.progress(), Progress::Said);
+        let counted = json!({ "choices": [], "usage": { "prompt_tokens": 9, "completion_tokens": 2, "other": {} } });
+        let usage = TokenUsage {
+            prompt_tokens: 9,
+            completion_tokens: 2,
+        };
+        assert_eq!(push(&mut chunks, &counted), [Piece::Usage(usage)]);
+        assert_eq!(chunks.push(b"data: [DONE]\n\ndata: nonsense\n").expect("an end"), []);
+        assert_eq!(chunks.progress(), Progress::Over);
+    }
+
+    #[test]
+    fn an_answer_that_does_not_end_is_cut() {
+        let mut chunks = Chunks::default();
+        let long = json!({ "choices": [{ "delta": { "content": "é".repeat(6_000) } }] });
+        assert_eq!(push(&mut chunks, &long).len(), 1);
+
+        let pieces = push(&mut chunks, &long);
+
+        assert_eq!(pieces.len(), 2);
+        assert!(matches!(&pieces[0], Piece::Token(token) if token.len() == ANSWER_BYTES_MAX - 12_000));
+        assert_eq!((&pieces[1], chunks.progress()), (&Piece::Length, Progress::Over));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_quoting_it() {
+        let secret = "data: {\"choices\": \"my name is Alex\"}\n";
+        let error = Chunks::default().push(secret.as_bytes()).expect_err("no chunk");
+        assert!(matches!(error, ModelError::Malformed { .. }), "{error:?}");
+        assert!(!format!("{error:?} {error}").contains("Alex"));
+        let reported = Chunks::default().push(b"data: {\"error\": {\"message\": \"overloaded\"}}\n");
+        assert!(matches!(reported, Err(ModelError::Reported)));
+        assert!(
+            Chunks::default()
+                .push(b"data: {\"error\": null, \"choices\": null}\n")
+                .is_ok()
+        );
+    }
+
+    fn push(chunks: &mut Chunks, chunk: &serde_json::Value) -> Vec<Piece> {
+        chunks.push(format!("data: {chunk}\n\n").as_bytes()).expect("a chunk")
+    }
+}
