@@ -127,11 +127,12 @@ pub(crate) async fn conclude(worker: &Worker, turn: &Turn, state: &Conversation)
     let ids = (turn.conversation_id, turn.answer_id);
     let mut frames = FrameWriter::resume(&worker.log, ids, attempt, next);
     let last = match outcome(worker, &turn.subject, state, turn.answer_id).await? {
+        // Its frames were said and are lost, with a server's memory: who listens may have seen some, under the numbers that
+        // would be given again here. The relay knows what each of them has seen, and says the rest from the log.
+        Outcome::Answered(_) if next == 0 => return Ok(()),
         Outcome::Answered(answer) => {
-            if next > 0 {
-                // Whoever listens has seen a part, and perhaps not all that was written.
-                frames.send(FrameBody::Restart { attempt }).await?;
-            }
+            // Whoever listens has seen a part, and perhaps not all that was written.
+            frames.send(FrameBody::Restart { attempt }).await?;
             let (finish_reason, low_confidence) = (answer.finish_reason, answer.low_confidence.unwrap_or(false));
             let token = answer.content.into_exposed();
             if !token.is_empty() {
