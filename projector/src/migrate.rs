@@ -12,10 +12,22 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use crate::{projection::Registered, registry, versions};
 
 /// What the runner keeps, in order.
-const SHARED: &[(&str, &str)] = &[(
-    "shared/0001_runner.sql",
-    include_str!("../../migrations/shared/0001_runner.sql"),
-)];
+const SHARED: &[(&str, &str)] = &[
+    (
+        "shared/0001_runner.sql",
+        include_str!("../../migrations/shared/0001_runner.sql"),
+    ),
+    (
+        "shared/0002_embeddings.sql",
+        include_str!("../../migrations/shared/0002_embeddings.sql"),
+    ),
+];
+
+/// Applied as soon as the database has pgvector.
+const VECTORS: (&str, &str) = (
+    "shared/0003_vectors.sql",
+    include_str!("../../migrations/shared/0003_vectors.sql"),
+);
 
 /// Any number that nobody else locks: the letters of "diagent".
 const LOCK: i64 = 0x0064_6961_6765_6e74;
@@ -71,6 +83,7 @@ pub async fn migrate_projections(pool: &PgPool, projections: &[Registered]) -> R
             apply(&mut transaction, file, sql).await?;
         }
     }
+    add_vectors(&mut transaction).await?;
     for projection in projections {
         let file = file_of(projection);
         is_new(&mut transaction, &file, projection.schema).await?;
@@ -79,6 +92,39 @@ pub async fn migrate_projections(pool: &PgPool, projections: &[Registered]) -> R
         }
     }
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Makes room for vectors, if the database can keep them. One that cannot is no failure: answers stand on words alone.
+async fn add_vectors(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    const OFFERED: &str = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')";
+    const APPLIED: &str = "SELECT EXISTS (SELECT FROM diagent.migrations WHERE file = $1)";
+    let (file, sql) = VECTORS;
+    let applied: bool = sqlx::query_scalar(APPLIED)
+        .bind(file)
+        .fetch_one(&mut *connection)
+        .await?;
+    if applied {
+        return is_new(connection, file, sql).await.map(drop);
+    }
+    let offered: bool = sqlx::query_scalar(OFFERED).fetch_one(&mut *connection).await?;
+    if !offered {
+        tracing::warn!("this PostgreSQL has no pgvector: passages are found by their words alone");
+        return Ok(());
+    }
+    let mut attempt = connection.begin().await?;
+    is_new(&mut attempt, file, sql).await?;
+    match apply(&mut attempt, file, sql).await {
+        Ok(()) => attempt.commit().await?,
+        Err(error) => {
+            attempt.rollback().await?;
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(
+                error,
+                "pgvector 0.7 cannot be used (may this user CREATE EXTENSION vector?): passages are found by their words alone"
+            );
+        }
+    }
     Ok(())
 }
 

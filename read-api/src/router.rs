@@ -15,7 +15,7 @@ use crate::{
     app::App,
     queries::{
         list_conversations, list_documents, list_gaps, list_leads, list_projections, read_conversation, read_erasure,
-        read_telemetry, read_usage,
+        read_knowledge, read_telemetry, read_usage,
     },
     replay::{read_events, read_schema},
 };
@@ -40,6 +40,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(list_leads::list_leads))
         .routes(routes!(read_telemetry::read_telemetry))
         .routes(routes!(list_documents::list_documents))
+        .routes(routes!(read_knowledge::read_knowledge))
         .routes(routes!(list_gaps::list_gaps))
         .routes(routes!(read_usage::read_usage))
         .routes(routes!(list_projections::list_projections))

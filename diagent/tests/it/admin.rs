@@ -227,6 +227,11 @@ async fn pages_are_put_read_changed_and_removed() {
     let list = team.read_at(&path, &removed.position()).await.data(200);
     let urls: Vec<&Value> = list.as_array().expect("a list").iter().map(|one| &one["url"]).collect();
     assert_eq!(urls, [&json!(agent.page("/html"))]);
+    // Without a model of embeddings nobody need wait for one.
+    assert_eq!(
+        team.read(&agent.path("/knowledge")).await.data(200),
+        json!({ "documents": 1, "chunks": 1, "embedded": 0, "embedding_model": null })
+    );
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ async fn no_read_reaches_into_another_workspace() {
         (other.path("/telemetry"), "agent_not_found"),
         (other.path("/gaps"), "agent_not_found"),
         (other.path("/documents"), "agent_not_found"),
+        (other.path("/knowledge"), "agent_not_found"),
         (events, "agent_not_found"),
         (usage, "workspace_not_found"),
         (conversation, "conversation_not_found"),

@@ -104,7 +104,7 @@ async fn project<'a>(
     partitions: impl Iterator<Item = Vec<&'a [Recorded]>>,
 ) -> Vec<(String, Value)> {
     let mut transaction = connection.begin().await.expect("a transaction");
-    let schema = format!("{}_v1, public", projection.name);
+    let schema = format!("{}_v{}, public", projection.name, projection.definition);
     sqlx::query("SELECT set_config('search_path', $1, true)")
         .bind(schema)
         .execute(&mut *transaction)

@@ -7,6 +7,7 @@ pub mod list_leads;
 pub mod list_projections;
 pub mod read_conversation;
 pub mod read_erasure;
+pub mod read_knowledge;
 pub mod read_telemetry;
 pub mod read_usage;
 

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use sha2::{Digest as _, Sha256};
+
 /// A passage is closed once it has this many words and the next paragraph would not fit.
 const WORDS_MIN: usize = 120;
 const WORDS_MAX: usize = 200;
@@ -21,11 +23,16 @@ const SEPARATOR: &str = " > ";
 pub(super) struct Chunk {
     /// The headings above it, outermost first; the page's title is not repeated.
     pub(super) heading: String,
-    /// The id that renderers of Markdown give the innermost heading; empty before the first.
+    /// The id that the innermost heading has on its page, or the one that renderers of Markdown give it; empty before the first.
     pub(super) anchor: String,
     /// Markdown.
     pub(super) content: String,
+    /// Of the page's title, the heading and the content: what is embedded.
+    pub(super) hash: [u8; HASH_BYTES],
 }
+
+/// Bytes of a hash: enough that two passages never meet by chance.
+const HASH_BYTES: usize = 16;
 
 /// The passages of a page, in its order.
 pub(super) fn chunks(title: &str, markdown: &str) -> Vec<Chunk> {
@@ -84,9 +91,10 @@ struct Cutter<'a> {
 impl<'a> Cutter<'a> {
     fn heading(&mut self, level: usize, markdown: &str) {
         self.end_section();
+        let (markdown, id) = with_id(markdown);
         let text = plain(markdown);
         self.path.retain(|(above, _)| *above < level);
-        self.anchor = self.anchor_of(&text);
+        self.anchor = id.map_or_else(|| self.anchor_of(&text), str::to_owned);
         self.path.push((level, text));
     }
 
@@ -130,10 +138,17 @@ impl<'a> Cutter<'a> {
             .map(|(_, text)| text.as_str())
             .filter(|text| !text.is_empty() && *text != self.title)
             .collect();
+        let heading = path.join(SEPARATOR);
+        let hash = hash([self.title, &heading, &content]);
+        // Twice the same under the same headings is once.
+        if self.chunks.iter().any(|chunk| chunk.hash == hash) {
+            return;
+        }
         self.chunks.push(Chunk {
-            heading: path.join(SEPARATOR),
+            heading,
             anchor: self.anchor.clone(),
             content,
+            hash,
         });
     }
 
@@ -141,6 +156,17 @@ impl<'a> Cutter<'a> {
         self.end_block();
         self.end_passage();
     }
+}
+
+fn hash(parts: [&str; 3]) -> [u8; HASH_BYTES] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+        hasher.update([0]);
+    }
+    let mut hash = [0; HASH_BYTES];
+    hash.copy_from_slice(&hasher.finalize()[..HASH_BYTES]);
+    hash
 }
 
 /// `## Text ##`.
@@ -154,6 +180,15 @@ fn heading(line: &str) -> Option<(usize, &str)> {
     let level = line.len() - text.len();
     let is_heading = (1..=6).contains(&level) && (text.is_empty() || text.starts_with([' ', '\t']));
     is_heading.then(|| (level, text.trim().trim_end_matches('#').trim_end()))
+}
+
+/// `Text {#id}`: the id that the heading has on its page.
+fn with_id(heading: &str) -> (&str, Option<&str>) {
+    let id = heading
+        .strip_suffix('}')
+        .and_then(|rest| rest.rsplit_once("{#"))
+        .filter(|(_, id)| !id.is_empty() && !id.contains([' ', '{', '}']));
+    id.map_or((heading, None), |(text, id)| (text.trim_end(), Some(id)))
 }
 
 /// The level of a heading that the next line underlines.

@@ -33,6 +33,23 @@ fn a_repeated_heading_has_an_anchor_of_its_own() {
 }
 
 #[test]
+fn a_heading_that_brings_its_id_keeps_it() {
+    let found = chunks("", "## How long? {#returns-period}\n\na\n\n## A set {#}\n\nb");
+    let brief: Vec<(&str, &str)> = found
+        .iter()
+        .map(|chunk| (chunk.heading.as_str(), chunk.anchor.as_str()))
+        .collect();
+    assert_eq!(brief, [("How long?", "returns-period"), ("A set {#}", "a-set-")]);
+}
+
+#[test]
+fn what_is_said_twice_under_one_heading_is_one_passage() {
+    let found = chunks("", "## Note\n\nCall us.\n\n## Note\n\nCall us.\n\n## Other\n\nCall us.");
+    let headings: Vec<&str> = found.iter().map(|chunk| chunk.heading.as_str()).collect();
+    assert_eq!(headings, ["Note", "Other"]);
+}
+
+#[test]
 fn emphasis_code_and_links_are_not_part_of_a_heading() {
     let found = chunks("", "## **Our** [refund](https://x.example/r) `policy` ##\n\nText.");
     assert_eq!(
@@ -58,8 +75,10 @@ fn what_stands_in_code_is_no_heading() {
 
 #[test]
 fn a_long_section_is_cut_between_paragraphs() {
-    let paragraph = "word ".repeat(60);
-    let page = format!("## Long\n\n{}", [paragraph.trim(); 7].join("\n\n"));
+    let paragraphs: Vec<String> = (0..7)
+        .map(|number| format!("{number} {}", "word ".repeat(59)))
+        .collect();
+    let page = format!("## Long\n\n{}", paragraphs.join("\n\n"));
     let lengths: Vec<usize> = chunks("", &page).iter().map(|chunk| words(&chunk.content)).collect();
     assert_eq!(lengths, [180, 180, 60]);
 }
@@ -85,6 +104,9 @@ fn a_page_without_text_has_no_passage() {
 proptest! {
     #[test]
     fn nothing_is_lost_and_nothing_is_too_long(page in "([a-z#*`\\[\\]() \n.!?=|-]|[^\\x00-\\x7F]|word ){0,1500}") {
+        // Numbered, so that no passage says what another does.
+        let numbered = |(line, number): (&str, u32)| if line.contains('w') { format!("{line} {number}\n") } else { format!("{line}\n") };
+        let page = page.lines().zip(0..).map(numbered).collect::<String>();
         let found = chunks("", &page);
         for chunk in &found {
             prop_assert!(chunk.content.len() <= BYTES_MAX + 2, "{} bytes", chunk.content.len());

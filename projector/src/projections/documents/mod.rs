@@ -23,10 +23,10 @@ pub struct Documents;
 
 impl Projection for Documents {
     const NAME: &'static str = "documents";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const CATEGORIES: &'static [Category] = &[Category::Agent, Category::Document];
-    const EXPOSES: &'static [&'static str] = &["documents", "document_chunks"];
-    const SCHEMA: &'static str = include_str!("../../../../migrations/documents/v1.sql");
+    const EXPOSES: &'static [&'static str] = &["documents", "document_chunks", "document_words"];
+    const SCHEMA: &'static str = include_str!("../../../../migrations/documents/v2.sql");
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
         let fold = Fold::of(batch);
