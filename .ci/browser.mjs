@@ -173,6 +173,8 @@ const checks = {
 };
 
 async function accessible(page, where) {
+  // In the middle of its entry a panel is half transparent, and its contrasts are not those that people see.
+  await page.waitForFunction(() => document.getAnimations().every((animation) => animation.playState !== "running"));
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run());
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);
