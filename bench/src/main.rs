@@ -9,6 +9,7 @@ mod client;
 mod memory;
 mod model;
 mod product;
+mod project;
 mod report;
 mod stream;
 mod visitor;
@@ -31,6 +32,12 @@ enum Bench {
     Append,
     /// What Diagent adds to the time to the first token, against the same model called directly.
     Stream,
+    /// Read models: how fast they are built from the log, and how far they are behind it, against plain inserts.
+    Project {
+        /// Telemetry events in the log; conversations and leads come on top.
+        #[arg(long, default_value_t = 1_000_000)]
+        events: usize,
+    },
     /// Memory of the process, idle and with a thousand open streams.
     Memory,
 }
@@ -41,6 +48,7 @@ async fn main() -> anyhow::Result<()> {
     let report = match bench {
         Bench::Append => append::run(rounds).await?,
         Bench::Stream => stream::run(rounds).await?,
+        Bench::Project { events } => project::run(events).await?,
         Bench::Memory => memory::run().await?,
     };
     report.show()

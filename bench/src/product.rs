@@ -22,13 +22,7 @@ pub(crate) struct Product {
 impl Product {
     /// Starts it and waits until it is ready. `settings` are further environment variables.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let binary = std::env::current_exe()?.with_file_name("diagent");
-        if !binary.exists() {
-            bail!(
-                "{} is missing; first run: cargo build --release -p diagent",
-                binary.display()
-            );
-        }
+        let binary = binary()?;
         let folder = std::env::temp_dir().join(format!("diagent-bench-{}", std::process::id()));
         let address = free_address()?;
         let mut command = Command::new(binary);
@@ -99,6 +93,18 @@ impl Product {
         std::fs::remove_dir_all(&self.folder).ok();
         Ok(())
     }
+}
+
+/// The binary beside this one.
+pub(crate) fn binary() -> anyhow::Result<PathBuf> {
+    let binary = std::env::current_exe()?.with_file_name("diagent");
+    if !binary.exists() {
+        bail!(
+            "{} is missing; first run: cargo build --release -p diagent",
+            binary.display()
+        );
+    }
+    Ok(binary)
 }
 
 pub(crate) fn free_address() -> anyhow::Result<String> {

@@ -17,7 +17,7 @@ const OWNED: &str = "projector_owned_partitions";
 pub fn describe() {
     describe_gauge!(
         LAG_EVENTS,
-        "Events that a projection has not applied yet, as its worker knows"
+        "Events that a projection has not applied yet, as the log counts them"
     );
     describe_gauge!(
         LAG_SECONDS,

@@ -21,6 +21,10 @@ const SHARED: &[(&str, &str)] = &[
         "shared/0002_embeddings.sql",
         include_str!("../../migrations/shared/0002_embeddings.sql"),
     ),
+    (
+        "shared/0004_losses.sql",
+        include_str!("../../migrations/shared/0004_losses.sql"),
+    ),
 ];
 
 /// Applied as soon as the database has pgvector.

@@ -1,9 +1,10 @@
 //! What a projection is: a name, a version, the categories it reads, and a function from a batch of events to rows.
 //! Everything else (fetching, order, checkpoints, retries, scaling, rebuilding) is the runner's.
 
-use std::{fmt, pin::Pin};
+use std::{fmt, panic::AssertUnwindSafe, pin::Pin};
 
 use events::{Category, Recorded};
+use futures::FutureExt as _;
 use sqlx::PgConnection;
 
 /// A fold of the log into tables of its own.
@@ -69,8 +70,9 @@ impl Verdict {
             sqlx::Error::Database(error) => {
                 let code = error.code().unwrap_or_default();
                 match code.get(..2).unwrap_or_default() {
-                    // Connection, resources, an operator's intervention, the system: not the event's fault, ever.
-                    "08" | "53" | "57" | "58" if code != "57014" => Self::Retry,
+                    // Connection, resources, an operator's intervention, the system, others' locks: not the event's fault,
+                    // ever.
+                    "08" | "40" | "53" | "55" | "57" | "58" if code != "57014" => Self::Retry,
                     "21" | "22" | "23" | "54" => Self::DeadLetter,
                     "3D" | "3F" | "42" => Self::Halt,
                     _ if attempt < ATTEMPTS_MAX => Self::Retry,
@@ -135,7 +137,11 @@ impl Registered {
     /// # Errors
     /// The database refuses, or is away.
     pub async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
-        self.projection.apply(connection, batch).await
+        let applied = AssertUnwindSafe(self.projection.apply(connection, batch)).catch_unwind();
+        // An event that makes the code panic is one that cannot be written: it must not take its partition along.
+        applied
+            .await
+            .unwrap_or_else(|_| Err(sqlx::Error::Encode("the projection panicked".into())))
     }
 
     /// [`Projection::verdict`].

@@ -49,6 +49,11 @@ impl TestNats {
         self.server.url()
     }
 
+    /// Where its streams are, for a copy while it is killed.
+    pub fn store(&self) -> PathBuf {
+        self.folder.join("jetstream")
+    }
+
     /// What `kill -9` does.
     pub fn kill(&mut self) {
         self.server.kill();
@@ -158,6 +163,11 @@ impl TestPostgres {
     /// Where clients connect.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// Where its data is, for a copy while it is killed.
+    pub fn data(&self) -> PathBuf {
+        self.server.folder().join("data")
     }
 
     /// What `kill -9` does.

@@ -3,5 +3,10 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod apart;
+mod lag;
+mod outages;
+mod read_models;
+mod restore;
+mod scaling;
 mod support;
 mod up;

@@ -69,9 +69,24 @@ impl Process {
 
     /// What an operator's `kill` does.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        Command::new("kill").arg(id).status().expect("kill");
+        self.signal("TERM");
         self.ended().await
+    }
+
+    /// Stops it in the middle of what it does, as a machine does that is out of breath.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", signal, &id]).status().expect("kill");
+        assert!(status.success(), "it runs");
     }
 
     /// What `kill -9` does.
@@ -122,6 +137,15 @@ pub(crate) fn client() -> Client {
         .timeout(Duration::from_secs(30))
         .build()
         .expect("a client")
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Waits until `url` answers 200.

@@ -3,7 +3,9 @@
 use async_nats::jetstream::{self, message::StreamMessage, stream::Stream};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Log, LogError, ReadError, direct_get};
+use ulid::Ulid;
+
+use super::{Log, LogError, ReadError, direct_get, streams};
 use crate::{
     AgentId, ConversationId, LeadId, LogEvent, Partition, Position, Recorded, Subject, VisitorId, recorded::DecodeError,
 };
@@ -70,6 +72,18 @@ impl Log {
             .await
             .map_err(LogError::request("ask for a partition's end"))?;
         Ok(info.state.last_sequence)
+    }
+
+    /// The id of the log that stands on the server now, which need not be the one that was connected to: servers are
+    /// restored, and replaced. None when what stands there has no id.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn standing_log_id(&self) -> Result<Option<Ulid>, LogError> {
+        self.up().await?;
+        streams::standing_log_id(self.jetstream())
+            .await
+            .map_err(LogError::request("ask which log this is"))
     }
 
     /// The stream of `partition`, for consumers of one's own.

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, time::Duration};
 
 use async_nats::jetstream::{
     self,
-    context::{CreateStreamErrorKind, GetStreamErrorKind},
+    context::{CreateStreamErrorKind, GetStreamError, GetStreamErrorKind},
     stream::{Config, DiscardPolicy, StorageType},
 };
 use ulid::Ulid;
@@ -97,6 +97,13 @@ pub(super) async fn establish(jetstream: &jetstream::Context, config: &LogConfig
     Ok(identity)
 }
 
+/// Which log stands there; none when what stands there is none of ours.
+pub(super) async fn standing_log_id(jetstream: &jetstream::Context) -> Result<Option<Ulid>, GetStreamError> {
+    let control = jetstream.get_stream(Partition::Control.stream()).await?;
+    let identity = Identity::from_metadata(&control.cached_info().config.metadata);
+    Ok(identity.ok().map(|identity| identity.log_id))
+}
+
 /// Makes the streams again that a restart of the server has lost, since they are kept in memory.
 pub(super) async fn renew(jetstream: &jetstream::Context, replicas: usize) -> Result<(), ConnectError> {
     let in_memory = |stream: &Config| stream.storage == StorageType::Memory;
@@ -187,7 +194,7 @@ async fn create_or_check(jetstream: &jetstream::Context, wanted: Config) -> Resu
     }
 }
 
-fn is_not_found(error: &jetstream::context::GetStreamError) -> bool {
+fn is_not_found(error: &GetStreamError) -> bool {
     matches!(error.kind(), GetStreamErrorKind::JetStream(ref inner) if inner.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)
 }
 

@@ -225,6 +225,7 @@ impl Applier {
         let mut rest = letters[events.len()..].to_vec();
         if let (Some(first), Some(error)) = (rest.first_mut(), unreadable) {
             first.error = Some(error);
+            first.unreadable = true;
         }
         left.extend(rest);
         for letter in &mut left {

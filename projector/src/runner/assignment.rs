@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Runner, Slot,
+    lag::Lags,
     lease::{self, Standing, Worker},
     partition::{PartitionLoop, Progress},
     share::{salt, share},
@@ -35,6 +36,17 @@ struct Held {
     task: JoinHandle<()>,
     bell: Arc<Notify>,
     progress: Arc<Progress>,
+    /// Its last sequence before the database was asked, which therefore knows of it.
+    committed: u64,
+}
+
+impl Held {
+    /// Whether the database and the loop still agree. A checkpoint that went back (a crash took commits that were not on
+    /// disk, a backup was restored) would be noticed by the next batch only, and an idle partition has none.
+    fn is_as(&self, row: &Standing) -> bool {
+        let sequence = u64::try_from(row.sequence).unwrap_or_default();
+        row.epoch == self.epoch && row.is_running && sequence >= self.committed
+    }
 }
 
 /// What this worker has, and its way to look.
@@ -46,6 +58,9 @@ pub(super) struct Assignment {
     /// Its own, so that a look never waits behind batches for the pool.
     connection: Option<PoolConnection<Postgres>>,
     are_partitions_open: bool,
+    lags: Lags,
+    /// Partitions that nobody has and whose lag this worker shows, with their last applied sequence.
+    orphans: HashMap<Slot, u64>,
 }
 
 impl Assignment {
@@ -61,6 +76,8 @@ impl Assignment {
             held: HashMap::new(),
             connection: None,
             are_partitions_open: false,
+            lags: Lags::default(),
+            orphans: HashMap::new(),
         }
     }
 
@@ -78,7 +95,7 @@ impl Assignment {
                 self.connection = None;
                 tracing::warn!(%error, "the projector's assignment cannot be read or written");
             }
-            self.show_lag();
+            self.show_lags().await;
             next = (next + INTERVAL).max(Instant::now());
             tokio::select! {
                 () = drain.cancelled() => {}
@@ -121,9 +138,13 @@ impl Assignment {
         }
         lease::renew(connection, &self.runner.worker_id, &self.running).await?;
         let workers = lease::workers(connection).await?;
-        let standing = lease::standing(connection, &self.running).await?;
         self.held.retain(|_, held| !held.task.is_finished());
+        for held in self.held.values_mut() {
+            held.committed = held.progress.sequence();
+        }
+        let standing = lease::standing(connection, &self.running).await?;
         self.check(connection, &standing).await?;
+        self.orphans = self.orphans(&standing, &workers);
 
         let mut versions: BTreeMap<(String, i32), Vec<Standing>> = BTreeMap::new();
         for row in standing {
@@ -167,7 +188,7 @@ impl Assignment {
         }
         for (slot, held) in &self.held {
             match mine.get(slot) {
-                Some(row) if row.epoch == held.epoch && row.is_running => {
+                Some(row) if held.is_as(row) => {
                     if row.has_requests {
                         held.bell.notify_one();
                     }
@@ -263,18 +284,35 @@ impl Assignment {
             task,
             bell,
             progress,
+            committed: 0,
         };
         self.held.insert(slot, held);
     }
 
-    fn show_lag(&self) {
-        let now = self.runner.log.clock().now();
-        for (slot, held) in &self.held {
-            if !held.task.is_finished() {
-                let (events, age) = held.progress.lag(now);
-                slot.labels().lag(events, age);
-            }
-        }
+    /// The partitions that nobody has, if this worker is the one to show them: the first that runs the projection.
+    fn orphans(&self, standing: &[Standing], workers: &[Worker]) -> HashMap<Slot, u64> {
+        let is_mine = |row: &Standing| {
+            let running = self.running.iter().find(|name| lease::is_of(name, &row.projection));
+            let mut runners = workers
+                .iter()
+                .filter(|worker| running.is_some_and(|running| worker.projections.contains(running)));
+            runners
+                .next()
+                .is_some_and(|first| first.worker_id == self.runner.worker_id)
+        };
+        let is_alive = |owner: &String| workers.iter().any(|worker| worker.worker_id == *owner);
+        standing
+            .iter()
+            .filter(|row| !row.owner.as_ref().is_some_and(is_alive) && is_mine(row))
+            .filter_map(|row| Some((self.slot(row)?, u64::try_from(row.sequence).ok()?)))
+            .collect()
+    }
+
+    async fn show_lags(&mut self) {
+        let held = self.held.iter().filter(|(_, held)| !held.task.is_finished());
+        let held = held.map(|(slot, held)| (slot.clone(), held.progress.sequence()));
+        let slots = self.orphans.clone().into_iter().chain(held).collect();
+        self.lags.show(&self.runner.log, slots).await;
     }
 }
 

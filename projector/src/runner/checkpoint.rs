@@ -3,14 +3,16 @@
 
 use events::{Timestamp, log::Identity};
 use sqlx::{PgExecutor, PgPool, Row as _};
+use time::OffsetDateTime;
 
 use super::{Slot, trouble::Trouble};
 use crate::projections::stored;
 
-const READ: &str = "SELECT sequence, log_id FROM diagent.checkpoints
+const READ: &str = "SELECT sequence, log_id, event_at FROM diagent.checkpoints
     WHERE projection = $1 AND version = $2 AND partition = $3 AND epoch = $4";
 const ADVANCE: &str = include_str!("advance.sql");
-const HALT: &str = "UPDATE diagent.checkpoints SET state = 'halted', reason = $5, owner = NULL, updated_at = now()
+const HALT: &str = "UPDATE diagent.checkpoints
+    SET state = 'halted', reason = $5, log_id = coalesce(log_id, $6), owner = NULL, updated_at = now()
     WHERE projection = $1 AND version = $2 AND partition = $3 AND epoch = $4";
 
 /// Where a partition was left.
@@ -19,6 +21,8 @@ pub(super) struct Checkpoint {
     pub(super) sequence: u64,
     /// The log that this is a place in.
     pub(super) log_id: Option<String>,
+    /// When the log stored the event at `sequence`.
+    pub(super) event_at: Option<Timestamp>,
 }
 
 /// A step from one place to a later one.
@@ -57,6 +61,9 @@ pub(super) async fn read(pool: &PgPool, slot: &Slot, epoch: i64) -> Result<Check
     Ok(Checkpoint {
         sequence: u64::try_from(row.try_get::<i64, _>("sequence")?).unwrap_or_default(),
         log_id: row.try_get("log_id")?,
+        event_at: row
+            .try_get::<Option<OffsetDateTime>, _>("event_at")?
+            .map(Timestamp::from),
     })
 }
 
@@ -86,13 +93,14 @@ pub(super) async fn advance(
 }
 
 /// Stops the partition until an operator resumes it.
-pub(super) async fn halt(pool: &PgPool, slot: &Slot, epoch: i64, reason: &str) -> sqlx::Result<()> {
+pub(super) async fn halt(pool: &PgPool, (slot, epoch): (&Slot, i64), log: &Identity, reason: &str) -> sqlx::Result<()> {
     sqlx::query(HALT)
         .bind(slot.version.projection)
         .bind(slot.version.version)
         .bind(slot.partition_name())
         .bind(epoch)
         .bind(reason)
+        .bind(log.log_id.to_string())
         .execute(pool)
         .await
         .map(|_| ())

@@ -27,6 +27,8 @@ const OF_SUBJECT: &str = "SELECT sequence, event_type, stored_at, payload, state
     WHERE projection = $1 AND version = $2 AND partition = $3 AND subject = $4 ORDER BY sequence";
 const DROP_SUBJECT: &str = "DELETE FROM diagent.dead_letters
     WHERE projection = $1 AND version = $2 AND partition = $3 AND subject = $4";
+const RETRY_UNREADABLE: &str = "UPDATE diagent.dead_letters SET state = 'retry', updated_at = now()
+    WHERE projection = $1 AND version = $2 AND partition = $3 AND state = 'dead' AND unreadable";
 const FORGET: &str = "DELETE FROM diagent.dead_letters AS d
     USING unnest($4::text[], $5::text[]) AS f (agent_id, visitor_id)
     WHERE d.projection = $1 AND d.version = $2 AND d.partition = $3
@@ -46,6 +48,8 @@ pub(super) struct Letter {
     pub(super) payload: Bytes,
     /// What is wrong with it; none waits behind one that failed.
     pub(super) error: Option<String>,
+    /// What is wrong is that this binary does not know the event: another one may.
+    pub(super) unreadable: bool,
     pub(super) attempts: i32,
 }
 
@@ -60,6 +64,7 @@ impl Letter {
             payload: payload.clone(),
             attempts: i32::from(error.is_some()),
             error,
+            unreadable: false,
         }
     }
 
@@ -77,6 +82,7 @@ impl Letter {
             stored_at: published,
             payload: message.payload.clone(),
             error: Some(chain(&error.source)),
+            unreadable: true,
             attempts: 1,
         }
     }
@@ -132,6 +138,17 @@ pub(super) async fn blocked(pool: &PgPool, slot: &Slot) -> sqlx::Result<BTreeSet
 /// The subjects whose letters an operator wants retried or skipped.
 pub(super) async fn requested(pool: &PgPool, slot: &Slot) -> sqlx::Result<BTreeSet<String>> {
     subjects(pool, slot, REQUESTED).await
+}
+
+/// Asks for the letters that another binary did not know to be retried: this one may.
+pub(super) async fn retry_unreadable(pool: &PgPool, slot: &Slot) -> sqlx::Result<()> {
+    sqlx::query(RETRY_UNREADABLE)
+        .bind(slot.version.projection)
+        .bind(slot.version.version)
+        .bind(slot.partition_name())
+        .execute(pool)
+        .await
+        .map(|_| ())
 }
 
 async fn subjects(pool: &PgPool, slot: &Slot, sql: &'static str) -> sqlx::Result<BTreeSet<String>> {
@@ -194,6 +211,7 @@ fn letter(row: &PgRow, slot: &Slot, subject: Subject) -> sqlx::Result<Letter> {
         stored_at: row.try_get("stored_at")?,
         payload: row.try_get::<Vec<u8>, _>("payload")?.into(),
         error: None,
+        unreadable: false,
         attempts: row.try_get("attempts")?,
     })
 }
@@ -257,6 +275,7 @@ pub(super) async fn put(
         .bind(letters.iter().map(|letter| letter.payload.as_ref()).collect::<Vec<_>>())
         .bind(letters.iter().map(|letter| letter.error.as_deref()).collect::<Vec<_>>())
         .bind(letters.iter().map(|letter| letter.attempts).collect::<Vec<_>>())
+        .bind(letters.iter().map(|letter| letter.unreadable).collect::<Vec<_>>())
         .execute(connection)
         .await
         .map(|_| ())

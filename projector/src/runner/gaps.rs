@@ -2,7 +2,8 @@
 //!
 //! An erasure names what it removes in a tombstone, which stands later in the partition than what it names. So on a gap the
 //! tombstones ahead are read before it is called a loss. A tombstone can itself be erased by a later one, which then names
-//! what the earlier one named: reading once more finds it.
+//! what the earlier one named: reading once more finds it. A loss that an operator accepted (`crate::losses`) is accounted
+//! for as well.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use async_nats::jetstream::{
     stream::{RawMessageErrorKind, Stream},
 };
 use events::{
-    Log, LogEvent, Partition, Recorded,
+    Log, LogEvent, Partition, Recorded, Timestamp,
     visitor::{SequenceRange, VisitorEvent},
 };
 use futures::StreamExt as _;
@@ -43,7 +44,7 @@ impl Erased {
                 break;
             };
             let stream = log.stream(partition).await?;
-            if stands(&stream, missing.first).await? {
+            if stored_at(&stream, missing.first).await?.is_some() {
                 return Err(Trouble::Undelivered(missing.first));
             }
             if reading > READINGS || partition == Partition::Control {
@@ -64,7 +65,8 @@ impl Erased {
         self.ranges.retain(|_, last| *last > sequence);
     }
 
-    fn add(&mut self, SequenceRange { first, last }: SequenceRange) {
+    /// Notes that `range` is accounted for.
+    pub(super) fn add(&mut self, SequenceRange { first, last }: SequenceRange) {
         let (mut first, mut last) = (first, last);
         while let Some((start, end)) = self.touching(first, last) {
             self.ranges.remove(&start);
@@ -152,11 +154,15 @@ impl Erased {
     }
 }
 
-/// Whether the log holds this event, by its leader's word.
-async fn stands(stream: &Stream<()>, sequence: u64) -> Result<bool, Trouble> {
+/// When the event was stored, if the log holds it, by its leader's word.
+pub(super) async fn stored_at(stream: &Stream<()>, sequence: u64) -> Result<Option<Timestamp>, Trouble> {
+    // Sequences begin at 1, and a server takes a question for 0 for a mistake.
+    if sequence == 0 {
+        return Ok(None);
+    }
     match stream.get_raw_message(sequence).await {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(false),
+        Ok(message) => Ok(Some(message.time.into())),
+        Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
         Err(error) => Err(Trouble::request("look for an event")(error)),
     }
 }

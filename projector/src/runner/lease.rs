@@ -16,7 +16,7 @@ pub(super) const LEASE: Duration = Duration::from_secs(3);
 const RENEW: &str = include_str!("renew.sql");
 const STANDING: &str = include_str!("standing.sql");
 const ACQUIRE: &str = include_str!("acquire.sql");
-const WORKERS: &str = "SELECT worker_id, projections FROM diagent.workers WHERE expires_at > now()";
+const WORKERS: &str = "SELECT worker_id, projections FROM diagent.workers WHERE expires_at > now() ORDER BY worker_id";
 const RELEASE: &str = "UPDATE diagent.checkpoints SET owner = NULL
     WHERE projection = $1 AND version = $2 AND partition = $3 AND epoch = $4 AND owner = $5";
 const LEAVE: &str = "DELETE FROM diagent.workers WHERE worker_id = $1";
@@ -38,6 +38,7 @@ pub(super) struct Standing {
     /// Also one that is dead.
     pub(super) owner: Option<String>,
     pub(super) epoch: i64,
+    pub(super) sequence: i64,
     pub(super) is_running: bool,
     pub(super) is_halted: bool,
     pub(super) dead_letters: i64,
@@ -48,6 +49,11 @@ pub(super) struct Standing {
 /// How a worker's row names a projection that it runs: another definition of it is other work.
 pub(super) fn running(projection: &str, definition: i64) -> String {
     format!("{projection}:{definition}")
+}
+
+/// Whether [`running`] made `name` for a definition of `projection`.
+pub(super) fn is_of(name: &str, projection: &str) -> bool {
+    name.rsplit_once(':').is_some_and(|(name, _)| name == projection)
 }
 
 /// A sign of life; forgets workers that are long dead.
@@ -65,7 +71,7 @@ pub(super) async fn renew(connection: &mut PgConnection, worker_id: &str, projec
         .map(|_| ())
 }
 
-/// Every live worker.
+/// Every live worker, the oldest first.
 pub(super) async fn workers(connection: &mut PgConnection) -> sqlx::Result<Vec<Worker>> {
     let rows: Vec<(String, Vec<String>)> = sqlx::query_as(WORKERS).fetch_all(connection).await?;
     Ok(rows
@@ -88,6 +94,7 @@ fn read(row: &PgRow) -> sqlx::Result<Standing> {
         partition: row.try_get("partition")?,
         owner: row.try_get("owner")?,
         epoch: row.try_get("epoch")?,
+        sequence: row.try_get("sequence")?,
         is_running: state == "running",
         is_halted: state == "halted",
         dead_letters: row.try_get("dead_letters")?,

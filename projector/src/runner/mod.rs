@@ -5,6 +5,7 @@
 //! - [`partition`] is the loop of one partition of one version. It reads by [`fetch`], tells erased from lost by [`gaps`],
 //!   sorts a batch by [`intake`], applies it by [`apply`] under the fence of [`checkpoint`], and sets aside what cannot be
 //!   applied by [`dead_letters`].
+//! - [`lag`] is how far partitions are behind, for figures.
 //! - [`trouble`] is what interrupts that loop, and [`retry`] when it goes on.
 
 mod apply;
@@ -14,6 +15,7 @@ mod dead_letters;
 mod fetch;
 mod gaps;
 mod intake;
+mod lag;
 mod lease;
 mod partition;
 mod retry;

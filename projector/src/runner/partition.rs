@@ -4,13 +4,12 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use async_nats::jetstream::Message;
-use events::Timestamp;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -20,42 +19,26 @@ use super::{
     checkpoint::{self, Checkpoint},
     dead_letters,
     fetch::{self, Feed},
-    gaps::Erased,
+    gaps::{self, Erased},
     intake::{Intake, Place},
     lease,
     retry::Backoff,
     trouble::{Alarm, Trouble},
 };
-use crate::{metrics::Labels, projection::Registered};
+use crate::{losses, metrics::Labels, projection::Registered};
 
 /// What is seen of the loop from outside, for figures.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
-    lag_events: AtomicU64,
-    /// When the log stored the oldest event that is not applied; 0 when there is none.
-    oldest_unix_ms: AtomicI64,
-}
+pub(super) struct Progress(AtomicU64);
 
 impl Progress {
-    fn behind(&self, events: u64, oldest: Option<Timestamp>) {
-        let oldest = if events == 0 {
-            0
-        } else {
-            oldest.map_or(0, Timestamp::unix_millis)
-        };
-        self.lag_events.store(events, Ordering::Relaxed);
-        self.oldest_unix_ms.store(oldest, Ordering::Relaxed);
+    fn at(&self, sequence: u64) {
+        self.0.store(sequence, Ordering::Relaxed);
     }
 
-    /// Events that are not applied, and the age of the oldest.
-    pub(super) fn lag(&self, now: Timestamp) -> (u64, Duration) {
-        let oldest = self.oldest_unix_ms.load(Ordering::Relaxed);
-        let age = if oldest == 0 {
-            Duration::ZERO
-        } else {
-            now.since(Timestamp::from_unix_millis(oldest))
-        };
-        (self.lag_events.load(Ordering::Relaxed), age)
+    /// The last sequence that is applied.
+    pub(super) fn sequence(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -127,7 +110,6 @@ impl PartitionLoop {
             }
         }
         self.labels.owned(false);
-        self.labels.lag(0, Duration::ZERO);
     }
 
     fn name(&self) -> String {
@@ -166,7 +148,9 @@ impl PartitionLoop {
         } = &self.applier;
         tracing::error!(slot = %self.name(), reason = %alarm, "a partition is halted until an operator resumes it");
         self.labels.halted(true);
-        if let Err(error) = checkpoint::halt(&runner.pool, slot, *epoch, &alarm.to_string()).await {
+        if let Err(error) =
+            checkpoint::halt(&runner.pool, (slot, *epoch), runner.log.identity(), &alarm.to_string()).await
+        {
             tracing::warn!(slot = %self.name(), %error, "the halt could not be noted");
         }
     }
@@ -197,21 +181,39 @@ impl PartitionLoop {
         let checkpoint = checkpoint::read(&runner.pool, slot, *epoch).await?;
         self.check_log(&checkpoint).await?;
         self.sequence = checkpoint.sequence;
+        self.progress.at(self.sequence);
+        for range in losses::accepted(&runner.pool, runner.log.identity(), slot.partition).await? {
+            self.erased.add(range);
+        }
+        self.erased.passed(self.sequence);
+        dead_letters::retry_unreadable(&runner.pool, slot).await?;
         self.blocked = dead_letters::blocked(&runner.pool, slot).await?;
         Feed::open(&runner.log, slot, checkpoint.sequence, runner.limits).await
     }
 
-    /// Whether the checkpoint is a place in this log.
+    /// Whether the checkpoint is a place in the log that stands on the server now.
     async fn check_log(&self, checkpoint: &Checkpoint) -> Result<(), Trouble> {
         let Applier { runner, slot, .. } = &self.applier;
-        let found = runner.log.identity().log_id.to_string();
-        if let Some(expected) = checkpoint.log_id.clone().filter(|expected| *expected != found) {
+        let log = &runner.log;
+        let connected = log.identity().log_id.to_string();
+        let expected = checkpoint.log_id.clone().unwrap_or_else(|| connected.clone());
+        let standing = log.standing_log_id().await?;
+        let found = standing.map_or_else(|| "without an id".to_owned(), |log_id| log_id.to_string());
+        if expected != found || connected != found {
             return Err(Trouble::Halt(Alarm::ForeignLog { expected, found }));
         }
-        let last = runner.log.last_sequence(slot.partition).await?;
+        let last = log.last_sequence(slot.partition).await?;
         if last < checkpoint.sequence {
             let checkpoint = checkpoint.sequence;
             return Err(Trouble::Halt(Alarm::Shorter { checkpoint, last }));
+        }
+        // A log that was restored and went on has grown past the checkpoint, but not with the same events.
+        let found = gaps::stored_at(&log.stream(slot.partition).await?, checkpoint.sequence).await?;
+        if let (Some(expected), Some(found)) = (checkpoint.event_at, found)
+            && expected != found
+        {
+            let checkpoint = checkpoint.sequence;
+            return Err(Trouble::Halt(Alarm::Diverged { checkpoint }));
         }
         Ok(())
     }
@@ -255,15 +257,12 @@ impl PartitionLoop {
 
     async fn apply(&mut self, intake: &Intake) -> Result<(), Trouble> {
         let started = Instant::now();
-        let count = u64::try_from(intake.count).unwrap_or(u64::MAX);
-        self.progress
-            .behind(intake.pending.saturating_add(count), intake.first_stored_at);
         self.applier.attempt = self.backoff.attempt();
         self.applier.commit(self.sequence, intake, &mut self.blocked).await?;
         self.sequence = intake.last;
         self.erased.passed(self.sequence);
         self.backoff.worked();
-        self.progress.behind(intake.pending, intake.last_stored_at);
+        self.progress.at(self.sequence);
         self.labels.applied(intake.count, started.elapsed());
         Ok(())
     }

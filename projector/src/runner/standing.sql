@@ -4,6 +4,7 @@ SELECT
     c.partition,
     c.owner,
     c.epoch,
+    c.sequence,
     c.state,
     coalesce(d.letters, 0) AS dead_letters,
     coalesce(d.has_requests, false) AS has_requests

@@ -47,6 +47,11 @@ pub(super) enum Alarm {
         "The log ends at {last}, before the checkpoint {checkpoint}: it was restored from an older copy, or is another one."
     )]
     Shorter { checkpoint: u64, last: u64 },
+    #[error(
+        "The event at the checkpoint {checkpoint} is another than the one that was applied: the log was restored from an \
+         older copy and has gone on since."
+    )]
+    Diverged { checkpoint: u64 },
     #[error("The events {} to {} of the partition {partition} are missing, and no erasure explains it.", range.first, range.last)]
     Lost { partition: Partition, range: SequenceRange },
     #[error("The projection cannot be applied: its tables or its code are wrong ({code}).")]

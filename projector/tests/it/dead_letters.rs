@@ -23,6 +23,11 @@ impl Projection for Fussy {
         CREATE TABLE IF NOT EXISTS public.mended (at timestamptz)";
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
+        let is_bomb = |recorded: &Recorded| {
+            matches!(&recorded.event, LogEvent::Conversation(ConversationEvent::MessagePosted { content, .. })
+                if content.expose() == "bomb")
+        };
+        assert!(!batch.iter().any(is_bomb), "it cannot even be looked at");
         let (contents, sequences): (Vec<String>, Vec<i64>) = batch
             .iter()
             .filter_map(|recorded| match &recorded.event {
@@ -180,49 +185,85 @@ async fn an_erasure_takes_the_letters_of_the_visitor_too() {
 }
 
 #[tokio::test]
-async fn an_event_of_a_newer_binary_is_set_aside_until_this_one_is_newer_too() {
-    let bench = Bench::start().await;
-    let (someone, other) = (Someone::in_partition(0), Someone::in_partition(0));
-    bench.append(&someone.conversation(), &[posted("one")]).await;
-    let subject: Subject = someone.conversation();
-    let known = bench
-        .log
-        .stream(subject.partition(2))
-        .await
-        .expect("the stream")
-        .get_raw_message(1)
-        .await
-        .expect("the first");
-    let unknown = String::from_utf8(known.payload.to_vec())
-        .expect("JSON")
-        .replace("message.posted", "message.teleported");
-    bench
-        .log
-        .client()
-        .publish(subject.text(2), unknown.into())
-        .await
-        .expect("published");
-    bench.log.client().flush().await.expect("sent");
-    until("it is stored", async || {
-        bench.log.last_sequence(subject.partition(2)).await.expect("the log") == 2
-    })
-    .await;
-    bench.append(&someone.conversation(), &[posted("three")]).await;
-    bench.append(&other.conversation(), &[posted("beside")]).await;
+async fn an_event_that_makes_the_code_panic_is_set_aside_too() {
+    let Scene {
+        bench,
+        process,
+        healthy,
+        ..
+    } = Scene::start().await;
+    bench.append(&healthy.conversation(), &[posted("bomb")]).await;
+    let other = Someone::in_partition(0);
+    bench.append(&other.conversation(), &[posted("still there")]).await;
+    bench.version_caught_up("fussy", 1).await;
 
-    let process = bench.projector_only(&["conversations"]);
-    bench.caught_up("conversations").await;
-
+    assert_eq!(bench.texts(NOTES).await.last().map(String::as_str), Some("still there"));
     assert_eq!(
-        bench.texts("SELECT content FROM read.messages ORDER BY sequence").await,
-        ["one", "beside"]
-    );
-    assert_eq!(bench.texts(LETTERS).await, ["dead 2", "waiting 3"]);
-    assert_eq!(
-        bench
-            .texts("SELECT event_type FROM read.dead_letters WHERE state = 'dead'")
-            .await,
-        ["diagent.message.teleported"]
+        bench.texts(LETTERS).await,
+        ["dead 3", "waiting 4", "waiting 6", "dead 7"]
     );
     process.stop().await;
+}
+
+/// Stores what a newer binary would have written after the first event of `someone`'s: that event, with a change.
+async fn append_newer(bench: &Bench, someone: &Someone, (known, newer): (&str, &str)) {
+    let subject: Subject = someone.conversation();
+    let partition = subject.partition(2);
+    let stream = bench.log.stream(partition).await.expect("the stream");
+    let first = stream
+        .get_first_raw_message_by_subject(subject.text(2), 1)
+        .await
+        .expect("the first");
+    let text = String::from_utf8(first.payload.to_vec()).expect("JSON");
+    assert!(text.contains(known), "{text}");
+    let before = bench.log.last_sequence(partition).await.expect("the log");
+    let client = bench.log.client();
+    client
+        .publish(subject.text(2), text.replace(known, newer).into())
+        .await
+        .expect("published");
+    client.flush().await.expect("sent");
+    until("it is stored", async || {
+        bench.log.last_sequence(partition).await.expect("the log") == before + 1
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_of_a_newer_binary_are_set_aside_and_read_by_the_newer_one() {
+    let bench = Bench::start().await;
+    let (by_type, by_version) = (Someone::in_partition(0), Someone::in_partition(0));
+    bench.append(&by_type.conversation(), &[posted("one")]).await;
+    bench.append(&by_version.conversation(), &[posted("uno")]).await;
+    append_newer(&bench, &by_type, ("message.posted", "message.teleported")).await;
+    append_newer(&bench, &by_version, ("message.posted:1", "message.posted:9")).await;
+    bench.append(&by_type.conversation(), &[posted("three")]).await;
+    let other = Someone::in_partition(0);
+    bench.append(&other.conversation(), &[posted("beside")]).await;
+
+    let older = bench.projector_only(&["usage"]);
+    bench.caught_up("usage").await;
+
+    assert_eq!(
+        bench.number("SELECT messages FROM read.usage").await,
+        3,
+        "the rest goes on"
+    );
+    assert_eq!(bench.texts(LETTERS).await, ["dead 3", "dead 4", "waiting 5"]);
+    assert_eq!(
+        bench
+            .texts("SELECT event_type FROM read.dead_letters WHERE state = 'dead' ORDER BY sequence")
+            .await,
+        ["diagent.message.teleported", "diagent.message.posted"]
+    );
+    older.stop().await;
+
+    // To this binary the letters become what they are to one that knows them.
+    let known = "UPDATE diagent.dead_letters SET payload = convert_to(replace(replace(
+        convert_from(payload, 'UTF8'), 'teleported', 'posted'), 'posted:9', 'posted:1'), 'UTF8')";
+    sqlx::query(known).execute(&bench.pool).await.expect("known");
+    let newer = bench.projector_only(&["usage"]);
+    until("it read them by itself", async || bench.texts(LETTERS).await.is_empty()).await;
+    assert_eq!(bench.number("SELECT messages FROM read.usage").await, 6);
+    newer.stop().await;
 }

@@ -85,3 +85,24 @@ async fn the_checkpoint_of_another_log_halts() {
     assert!(reason.starts_with("The checkpoint is of the log other"), "{reason}");
     process.stop().await;
 }
+
+#[tokio::test]
+async fn another_log_under_the_same_address_halts_a_projector_that_runs() {
+    let mut bench = Bench::start().await;
+    let process = bench.projector_only(&["conversations"]);
+    bench
+        .append(&Someone::in_partition(1).conversation(), &[posted("one")])
+        .await;
+    bench.caught_up("conversations").await;
+
+    bench.nats.kill();
+    std::fs::remove_dir_all(bench.nats.store()).expect("gone");
+    bench.nats.restart().await;
+    bench.reconnect().await;
+
+    until("it is halted", async || bench.texts(HALTED).await.len() == 2).await;
+    for reason in bench.texts(HALTED).await {
+        assert!(reason.starts_with("The checkpoint is of the log"), "{reason}");
+    }
+    process.stop().await;
+}

@@ -47,6 +47,11 @@ impl Bench {
         }
     }
 
+    /// Connects to whatever log there is now.
+    pub(crate) async fn reconnect(&mut self) {
+        self.log = connect(self.nats.url()).await;
+    }
+
     /// A process with all projections.
     pub(crate) fn projector(&self) -> Process {
         self.projector_of(registry::all, &[])

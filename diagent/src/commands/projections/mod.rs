@@ -1,5 +1,6 @@
 //! `diagent projections`: where the read models stand, and what operators do with them while they run.
 
+mod accept_loss;
 mod dead_letters;
 mod list;
 mod rebuild;
@@ -8,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use projector::{operate, registry, versions};
 use sqlx::PgPool;
 
-use self::{dead_letters::DeadLettersCommand, list::List};
+use self::{accept_loss::AcceptLoss, dead_letters::DeadLettersCommand, list::List};
 use crate::{
     infra::{self, InfraArgs},
     print,
@@ -44,6 +45,7 @@ pub enum ProjectionsCommand {
         /// The projection
         name: String,
     },
+    AcceptLoss(AcceptLoss),
     /// Events that could not be applied
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
@@ -75,6 +77,7 @@ impl ProjectionsCommand {
                 print::line(format!("{name}: {resumed} partitions go on within a second"));
                 Ok(())
             }
+            Self::AcceptLoss(command) => command.run(&connect(infra)?).await,
             Self::DeadLetters(command) => command.run(&connect(infra)?).await,
         }
     }

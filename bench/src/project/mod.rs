@@ -1,0 +1,128 @@
+//! Read models on a large log, with the projector as a process of its own: the rate of a rebuild beside plain set-based
+//! inserts of one row per event, the lag under a steady load and beside a rebuild, and how long partitions take to move.
+
+mod fill;
+mod lag;
+mod limit;
+mod process;
+mod servers;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use self::{fill::Filled, lag::Lag, process::Projector, servers::Servers};
+use crate::report::{Figure, Report};
+
+/// All of the product's projections that read visitors' events.
+const PROJECTIONS: [&str; 6] = ["telemetry", "conversations", "leads", "usage", "gaps", "erasures"];
+
+/// Events per second of the steady load, and how long it lasts.
+const STEADY: (usize, Duration) = (5_000, Duration::from_secs(20));
+
+pub(crate) async fn run(events: usize) -> anyhow::Result<Report> {
+    let servers = Servers::start().await?;
+    let filled = fill::run(&servers.log, events).await?;
+    let mut report = Report::new("project");
+    rebuilds(&servers, &filled, &mut report).await?;
+    steady(&servers, &mut report).await?;
+    moves(&servers, &mut report).await?;
+    servers.stop().await?;
+    Ok(report)
+}
+
+/// Each projection from the first event to the last, alone.
+async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> anyhow::Result<()> {
+    let read = limit::read(&servers.log).await?;
+    let before = limit::insert(servers, &filled.rows).await?;
+    for projection in PROJECTIONS {
+        let projector = Projector::start(servers, &["--only", projection])?;
+        let rate = process::built(servers, projection, 1).await?;
+        projector.stop().await?;
+        if projection == "telemetry" {
+            let after = limit::insert(servers, &filled.rows).await?;
+            report.row(
+                "rebuild of telemetry; limit: one row per event by UNNEST",
+                events_per_second(rate, Some(f64::midpoint(before, after))),
+                "60000 events/s, ratio 0.50",
+            );
+        }
+        report.row(
+            format!("rebuild of {projection}; limit: reading the log"),
+            events_per_second(rate, Some(read)),
+            "",
+        );
+    }
+    Ok(())
+}
+
+/// All projections in one process under a steady load, and then beside a rebuild.
+async fn steady(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
+    let projector = Projector::start(servers, &[])?;
+    for projection in PROJECTIONS {
+        process::caught_up(servers, projection, 1).await?;
+    }
+    let (rate, lasting) = STEADY;
+    let lag = lag::under_load(servers, rate, async {
+        tokio::time::sleep(lasting).await;
+        Ok(())
+    })
+    .await?;
+    lag_rows(report, &format!("lag at {rate} events/s"), &lag, "");
+
+    let version = process::rebuild(servers, "telemetry").await?;
+    let mut rebuilt = 0.0;
+    let lag = lag::under_load(servers, rate, async {
+        rebuilt = process::built(servers, "telemetry", version).await?;
+        Ok(())
+    })
+    .await?;
+    lag_rows(report, "lag beside a rebuild of telemetry", &lag, "p99 < 1000 ms");
+    report.row("that rebuild, beside the load", events_per_second(rebuilt, None), "");
+    projector.stop().await
+}
+
+/// How long it takes until partitions are where they belong when a process joins, and when one dies.
+async fn moves(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
+    let first = Projector::start(servers, &[])?;
+    process::shares(servers, 1).await?;
+    let started = Instant::now();
+    let second = Projector::start(servers, &[])?;
+    process::shares(servers, 2).await?;
+    let joined = started.elapsed();
+    let started = Instant::now();
+    second.kill().await?;
+    process::shares(servers, 1).await?;
+    let died = started.elapsed();
+    first.stop().await.context("the first projector")?;
+    for (what, took) in [("a process joins", joined), ("a process is killed", died)] {
+        let figure = Figure {
+            unit: "s",
+            diagent: took.as_secs_f64(),
+            limit: None,
+        };
+        report.row(format!("partitions are spread again after {what}"), figure, "5 s");
+    }
+    Ok(())
+}
+
+fn lag_rows(report: &mut Report, what: &str, lag: &[Lag], goal: &str) {
+    for Lag { projection, p50, p99 } in lag {
+        for (name, value) in [("p50", *p50), ("p99", *p99)] {
+            let figure = Figure {
+                unit: "ms",
+                diagent: value,
+                limit: None,
+            };
+            report.row(format!("{what}, {projection}, {name}"), figure, goal);
+        }
+    }
+}
+
+const fn events_per_second(rate: f64, limit: Option<f64>) -> Figure {
+    Figure {
+        unit: "events/s",
+        diagent: rate,
+        limit,
+    }
+}

@@ -1,0 +1,147 @@
+//! `diagent projector` as a process, and what the database says of its progress.
+
+use std::{
+    collections::BTreeMap,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use tokio::process::{Child, Command};
+
+use super::{limit::per_second, servers::Servers};
+use crate::product::{binary, free_address};
+
+const PATIENCE: Duration = Duration::from_mins(10);
+const POLL: Duration = Duration::from_millis(20);
+
+/// A running projector.
+pub(crate) struct Projector(Child);
+
+impl Projector {
+    pub(crate) fn start(servers: &Servers, arguments: &[&str]) -> anyhow::Result<Self> {
+        let child = command(servers)?
+            .arg("projector")
+            .args(arguments)
+            .env("PROJECTOR_ADDR", free_address()?)
+            .spawn()
+            .context("cannot start a projector")?;
+        Ok(Self(child))
+    }
+
+    /// As an operator would.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        let id = self.0.id().context("the projector has ended")?;
+        Command::new("kill").arg(id.to_string()).status().await?;
+        let status = self.0.wait().await?;
+        ensure!(status.success(), "the projector ended with {status}");
+        Ok(())
+    }
+
+    /// With `kill -9`.
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.0.kill().await?)
+    }
+}
+
+/// Begins another version of `projection`; answers its number.
+pub(crate) async fn rebuild(servers: &Servers, projection: &str) -> anyhow::Result<i32> {
+    let mut command = command(servers)?;
+    command.args(["projections", "rebuild", projection, "--no-wait"]);
+    ensure!(command.status().await?.success(), "the rebuild was refused");
+    let sql = "SELECT max(version) FROM diagent.versions WHERE projection = $1";
+    Ok(sqlx::query_scalar(sql)
+        .bind(projection)
+        .fetch_one(&servers.pool)
+        .await?)
+}
+
+fn command(servers: &Servers) -> anyhow::Result<Command> {
+    let mut command = Command::new(binary()?);
+    command
+        .envs(servers.environment())
+        .env("RUST_LOG", "warn")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    Ok(command)
+}
+
+/// Waits until a version has read the whole log; answers its events per second, from its first batch on.
+pub(crate) async fn built(servers: &Servers, projection: &str, version: i32) -> anyhow::Result<f64> {
+    let mut begun: Option<(Instant, i64)> = None;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (read, left) = progress(servers, projection, version).await?;
+        let now = Instant::now();
+        match begun {
+            None if read > 0 => begun = Some((now, read)),
+            Some((start, first)) if left == 0 => {
+                return Ok(per_second(usize::try_from(read - first)?, now - start));
+            }
+            _ => {}
+        }
+        ensure!(now < deadline, "{projection} is not built after {PATIENCE:?}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Waits until a version has read the whole log.
+pub(crate) async fn caught_up(servers: &Servers, projection: &str, version: i32) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while progress(servers, projection, version).await?.1 > 0 {
+        ensure!(Instant::now() < deadline, "{projection} does not catch up");
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
+
+/// Events read, and events left.
+async fn progress(servers: &Servers, projection: &str, version: i32) -> anyhow::Result<(i64, i64)> {
+    let positions = positions(servers, projection, version).await;
+    let (mut read, mut left) = (0, 0);
+    for p in 0..super::servers::PARTITIONS {
+        let last = i64::try_from(servers.log.last_sequence(events::Partition::Events(p)).await?)?;
+        let at = positions.get(&p.to_string()).copied().unwrap_or_default();
+        read += at;
+        left += last - at;
+    }
+    Ok((read, left))
+}
+
+/// How far a version is, by partition; nowhere while there are no tables yet.
+pub(crate) async fn positions(servers: &Servers, projection: &str, version: i32) -> BTreeMap<String, i64> {
+    let sql = "SELECT partition, sequence FROM diagent.checkpoints WHERE projection = $1 AND version = $2";
+    let rows: Vec<(String, i64)> = sqlx::query_as(sql)
+        .bind(projection)
+        .bind(version)
+        .fetch_all(&servers.pool)
+        .await
+        .unwrap_or_default();
+    rows.into_iter().collect()
+}
+
+/// Waits until `workers` have all partitions of each projection, evenly.
+pub(crate) async fn shares(servers: &Servers, workers: usize) -> anyhow::Result<()> {
+    const OWNED: &str = "SELECT projection, version, coalesce(owner, ''), count(*) FROM read.checkpoints
+        GROUP BY 1, 2, 3";
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let rows: Vec<(String, i32, String, i64)> = sqlx::query_as(OWNED).fetch_all(&servers.pool).await?;
+        let mut versions: BTreeMap<(String, i32), Vec<i64>> = BTreeMap::new();
+        let all_owned = rows.iter().all(|(_, _, owner, _)| !owner.is_empty());
+        for (projection, version, _, count) in rows {
+            versions.entry((projection, version)).or_default().push(count);
+        }
+        let even = |counts: &Vec<i64>| {
+            let total = usize::try_from(counts.iter().sum::<i64>()).unwrap_or_default();
+            counts.len() == workers.min(total)
+                && counts.iter().max() <= counts.iter().min().map(|least| least + 1).as_ref()
+        };
+        if all_owned && versions.values().all(even) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "the partitions are not spread: {versions:?}");
+        tokio::time::sleep(POLL).await;
+    }
+}

@@ -1,0 +1,64 @@
+//! A NATS and a PostgreSQL of the bench's own, both durable, with the log on the one and nothing yet on the other.
+
+use std::{path::PathBuf, str::FromStr as _};
+
+use embedded::{Binaries, NatsServer, Postgres};
+use events::{Clock, Log, log::LogConfig};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub(crate) const PARTITIONS: u16 = 8;
+
+/// Running servers.
+pub(crate) struct Servers {
+    pub(crate) log: Log,
+    pub(crate) pool: PgPool,
+    nats: NatsServer,
+    postgres: Postgres,
+    folder: PathBuf,
+}
+
+impl Servers {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        let cache = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.diagent/cache");
+        let binaries = Binaries::fetch(&cache).await?;
+        let folder = std::env::temp_dir().join(format!("diagent-bench-{}", std::process::id()));
+        let nats = NatsServer::start(&binaries, &folder.join("nats"), "bench").await?;
+        let postgres = Postgres::start(&binaries, &folder.join("postgres"), "bench").await?;
+        let config = LogConfig {
+            nats_url: nats.url().to_owned(),
+            partitions: PARTITIONS,
+            replicas: 1,
+            role: "bench",
+        };
+        let options = PgConnectOptions::from_str(&postgres.url())?;
+        Ok(Self {
+            log: Log::connect(&config, Clock::default()).await?,
+            pool: PgPoolOptions::new().max_connections(16).connect_with(options).await?,
+            nats,
+            postgres,
+            folder,
+        })
+    }
+
+    /// What a role needs to find them.
+    pub(crate) fn environment(&self) -> [(&'static str, String); 2] {
+        [
+            ("NATS_URL", self.nats.url().to_owned()),
+            ("DATABASE_URL", self.postgres.url()),
+        ]
+    }
+
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        let data = self.postgres.folder().to_owned();
+        self.pool.close().await;
+        self.nats.stop().await?;
+        self.postgres.stop().await?;
+        for folder in [data, self.folder] {
+            std::fs::remove_dir_all(folder).ok();
+        }
+        Ok(())
+    }
+}
