@@ -106,7 +106,7 @@ pub async fn run_projections(
 }
 
 async fn checks(log: &Log, pool: &PgPool) -> Vec<Check> {
-    let database = sqlx::query("SELECT 1").execute(pool);
+    let database = sqlx::query("SELECT FROM diagent.checkpoints LIMIT 1").execute(pool);
     let (database, log) = tokio::join!(
         tokio::time::timeout(std::time::Duration::from_secs(1), database),
         log.ping()

@@ -47,7 +47,8 @@ pub async fn run(config: Config, log: Log, pool: PgPool, listener: TcpListener, 
         let (log, pool) = (log.clone(), pool.clone());
         Box::pin(async move {
             let log = log.ping().await.map_err(|error| error.to_string());
-            let postgres = sqlx::query("SELECT 1")
+            // All read models are made in one transaction: before it there is nothing that could be read.
+            let postgres = sqlx::query("SELECT FROM read.checkpoints LIMIT 1")
                 .execute(&pool)
                 .await
                 .map(drop)

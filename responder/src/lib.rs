@@ -65,7 +65,8 @@ pub async fn run(config: Config, log: Log, pool: PgPool, listener: TcpListener, 
         let (log, pool) = (log.clone(), pool.clone());
         Box::pin(async move {
             let log = log.ping().await.map_err(|error| error.to_string());
-            let postgres = sqlx::query("SELECT 1")
+            // The read models are made by a projector, in one transaction: before it no passage can be found.
+            let postgres = sqlx::query("SELECT FROM read.checkpoints LIMIT 1")
                 .execute(&pool)
                 .await
                 .map(drop)
