@@ -6,7 +6,7 @@ use std::{net::SocketAddr, num::ParseIntError, time::Duration};
 
 use edge::{Secret, operator::OperatorKey};
 
-use crate::guard::{client_ip::TrustedProxies, token::WidgetKeys};
+use crate::guard::{client_ip::TrustedProxies, dashboard::DashboardOrigins, token::WidgetKeys};
 
 /// Secrets shorter than this, in bytes, are refused.
 pub const SECRET_BYTES_MIN: usize = 32;
@@ -47,6 +47,10 @@ pub struct Config {
     /// How long open streams may go on after the process was told to stop
     #[arg(long, env = "STREAM_DRAIN_GRACE", default_value = "10s", value_parser = parse_duration)]
     pub stream_drain_grace: Duration,
+
+    /// Where the team opens the dashboard, as `scheme://host[:port]` separated by commas: from there conversations are taken over
+    #[arg(long, env = "DASHBOARD_ORIGINS", default_value = "")]
+    pub dashboard_origins: DashboardOrigins,
 
     #[command(flatten)]
     pub reverb: ReverbConfig,

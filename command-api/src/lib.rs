@@ -27,7 +27,7 @@ pub mod widget;
 
 use std::io;
 
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use edge::{
     ServeLimits, Tasks,
     health::{self, Check},
@@ -56,6 +56,7 @@ pub enum RunError {
 /// A secret is missing or short, the log cannot be read, or the listener fails.
 pub async fn run(config: Config, log: Log, listener: TcpListener, tasks: Tasks) -> Result<(), RunError> {
     metrics::describe();
+    let dashboard = config.dashboard_origins.clone();
     let app = App::build(config, log, tasks.clone()).await?;
     let (api, description) = router::build(app.clone());
     let health = health::router(
@@ -68,7 +69,7 @@ pub async fn run(config: Config, log: Log, listener: TcpListener, tasks: Tasks) 
     );
     let router = edge::layers(api.merge(edge::docs::router(description)).merge(health), "command-api");
     // Outside of everything, so that also a 404 and a panic can be read by a browser on another site.
-    let router = router.layer(from_fn(guard::cors::cross_origin));
+    let router = router.layer(from_fn_with_state(dashboard, guard::cors::cross_origin));
     edge::serve(listener, router, &tasks, ServeLimits::default())
         .await
         .map_err(RunError::Serve)

@@ -83,6 +83,13 @@ impl Directory {
             .cloned()
     }
 
+    /// Every agent, in no order.
+    pub fn agents(&self) -> Vec<(AgentId, Arc<AgentDefinition>)> {
+        let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let all = entries.agents.iter();
+        all.map(|(agent_id, agent)| (*agent_id, Arc::clone(agent))).collect()
+    }
+
     /// Every agent of a workspace, in no order.
     pub fn agents_of(&self, workspace_id: WorkspaceId) -> Vec<(AgentId, Arc<AgentDefinition>)> {
         let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);

@@ -26,7 +26,11 @@ CREATE TABLE conversations (
     open_message_id      text,
     open_answer_id       text
 ) WITH (fillfactor = 70);
-CREATE INDEX conversations_page ON conversations (agent_id, last_message_at DESC, conversation_id);
+CREATE INDEX conversations_page ON conversations (agent_id, last_message_at, conversation_id);
+-- What a team looks for is rare, so that these are small and an ordinary message does not touch them.
+CREATE INDEX conversations_not_open ON conversations (agent_id, state, last_message_at, conversation_id) WHERE state <> 'open';
+CREATE INDEX conversations_waiting ON conversations (agent_id, last_message_at, conversation_id) WHERE human_requested;
+CREATE INDEX conversations_begun ON conversations (agent_id, started_at);
 CREATE INDEX conversations_of_visitor ON conversations (agent_id, visitor_id);
 
 CREATE TABLE messages (
@@ -62,3 +66,7 @@ CREATE TABLE messages (
     PRIMARY KEY (conversation_id, message_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX messages_page ON messages (conversation_id, created_at, message_id);
+CREATE INDEX messages_words ON messages USING gin (to_tsvector('simple', regexp_replace(content, '\W+', ' ', 'g')));
+CREATE INDEX messages_answers ON messages (agent_id, created_at) INCLUDE (conversation_id, low_confidence, first_token_ms)
+    WHERE role = 'assistant';
+CREATE INDEX messages_of_team ON messages (agent_id, conversation_id) WHERE role = 'operator';

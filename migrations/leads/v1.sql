@@ -15,7 +15,7 @@ CREATE TABLE leads (
     conversation_id text        NOT NULL,
     visitor_id      text        NOT NULL
 );
-CREATE INDEX leads_page ON leads (agent_id, last_seen_at DESC, lead_id);
+CREATE INDEX leads_page ON leads (agent_id, last_seen_at, lead_id);
 
 CREATE TABLE lead_submissions (
     lead_id         text        NOT NULL,

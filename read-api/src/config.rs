@@ -24,6 +24,10 @@ pub struct Config {
     /// How long a read waits for its `min_position`, in milliseconds
     #[arg(long, env = "MIN_POSITION_TIMEOUT_MS", default_value_t = 5_000)]
     pub min_position_timeout_ms: u64,
+
+    /// Where the dashboard's browser finds the command API, to take conversations over; unset, the dashboard only reads
+    #[arg(long, env = "DASHBOARD_COMMAND_API_URL")]
+    pub dashboard_command_api_url: Option<String>,
 }
 
 impl Config {

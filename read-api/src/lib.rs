@@ -1,6 +1,7 @@
 //! Serves what the projections built, and the log itself. It writes nothing.
 //!
 //! - [`queries`]: one file per list or thing that a site's team reads; [`replay`]: the log, for analysts.
+//! - [`dashboard`]: the team's page, inside the binary; [`etag`]: reads that ask whether anything has changed.
 //! - [`access`]: who may see what; [`wait_for_position`]: reads that must see a write; [`cursor`]: pages.
 //! - [`router`]: every route in one list; [`error`]: the one table of status, code and wait.
 
@@ -8,7 +9,9 @@ pub mod access;
 pub mod app;
 pub mod config;
 pub mod cursor;
+pub mod dashboard;
 pub mod error;
+pub mod etag;
 pub mod queries;
 pub mod replay;
 pub mod router;
@@ -65,7 +68,14 @@ pub async fn run(config: Config, log: Log, pool: PgPool, listener: TcpListener, 
             ]
         })
     };
-    let router = router::build(app).merge(health::router(ROLE, checks, edge::metrics::install()));
+    let router = router::build(
+        app,
+        config
+            .dashboard_command_api_url
+            .as_deref()
+            .filter(|url| !url.is_empty()),
+    )
+    .merge(health::router(ROLE, checks, edge::metrics::install()));
     edge::serve(listener, edge::layers(router, ROLE), &tasks, ServeLimits::default()).await?;
     Ok(())
 }

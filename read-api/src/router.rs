@@ -1,6 +1,6 @@
 //! Every route in one list.
 
-use axum::Router;
+use axum::{Router, middleware::from_fn};
 use tower_http::compression::CompressionLayer;
 use utoipa::{
     Modify, OpenApi as _,
@@ -13,17 +13,22 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
+    dashboard, etag,
     queries::{
-        list_conversations, list_documents, list_gaps, list_leads, list_projections, read_conversation, read_erasure,
-        read_knowledge, read_telemetry, read_usage,
+        list_agents, list_conversations, list_documents, list_gaps, list_leads, list_projections,
+        list_team_conversations, read_conversation, read_erasure, read_insights, read_knowledge, read_telemetry,
+        read_usage,
     },
     replay::{read_events, read_schema},
 };
 
-/// The routes with their description at `/openapi.json` and `/docs`.
-pub fn build(app: App) -> Router {
+/// The routes with their description at `/openapi.json` and `/docs`, and the dashboard at `/`. `command_api` is where its
+/// browser finds the command API.
+pub fn build(app: App, command_api: Option<&str>) -> Router {
     let (router, description) = api().with_state(app).split_for_parts();
     router
+        .layer(from_fn(etag::tag))
+        .merge(dashboard::router(command_api))
         .merge(edge::docs::router(with_refusals(description)))
         .layer(CompressionLayer::new())
 }
@@ -35,9 +40,12 @@ pub fn description() -> OpenApi {
 
 fn api() -> OpenApiRouter<App> {
     let routes = OpenApiRouter::new()
+        .routes(routes!(list_agents::list_agents))
+        .routes(routes!(list_team_conversations::list_team_conversations))
         .routes(routes!(list_conversations::list_conversations))
         .routes(routes!(read_conversation::read_conversation))
         .routes(routes!(list_leads::list_leads))
+        .routes(routes!(read_insights::read_insights))
         .routes(routes!(read_telemetry::read_telemetry))
         .routes(routes!(list_documents::list_documents))
         .routes(routes!(read_knowledge::read_knowledge))

@@ -1,17 +1,20 @@
 //! Cross-origin headers on every answer of the widget's paths, also on errors: a widget that cannot read its 403 shows nothing.
 //!
 //! Which site may use an agent is decided by `origin.rs`; here any origin is answered, without credentials, as the contract
-//! says ("CORS is permissive").
+//! says ("CORS is permissive"). The team's paths answer the dashboard's origins alone.
 
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
+use super::dashboard::DashboardOrigins;
+
 /// The paths that browsers on customers' sites call.
 const WIDGET_PATHS: &str = "/api/v1/widget";
+const ALL_PATHS: &str = "/api/v1/";
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
 const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("600");
@@ -24,15 +27,14 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 const OWN_PREFIX: &str = "diagent-";
 
 /// Answers preflights and adds the headers to everything else.
-pub async fn cross_origin(request: Request, next: Next) -> Response {
+pub async fn cross_origin(State(dashboard): State<DashboardOrigins>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
     let path = request.uri().path();
-    if !path
-        .strip_prefix(WIDGET_PATHS)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    {
+    let is_of_dashboard =
+        path.starts_with(ALL_PATHS) && origin.as_ref().is_some_and(|origin| dashboard.contain(origin));
+    if !is_of_widget(path) && !is_of_dashboard {
         return next.run(request).await;
     }
-    let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = if request.method() == Method::OPTIONS {
         preflight(request.headers())
     } else {
@@ -45,6 +47,11 @@ pub async fn cross_origin(request: Request, next: Next) -> Response {
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
     response
+}
+
+fn is_of_widget(path: &str) -> bool {
+    path.strip_prefix(WIDGET_PATHS)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn preflight(request: &HeaderMap) -> Response {

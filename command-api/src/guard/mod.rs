@@ -5,6 +5,7 @@ pub mod body;
 pub mod caller;
 pub mod client_ip;
 pub mod cors;
+pub mod dashboard;
 pub mod limits;
 pub mod operator;
 pub mod origin;

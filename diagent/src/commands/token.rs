@@ -20,9 +20,9 @@ pub struct Token {
     #[arg(long, value_delimiter = ',', default_value = "read,write,admin")]
     scope: Vec<ScopeName>,
 
-    /// Who it is for
-    #[arg(long, default_value = "operator")]
-    subject: String,
+    /// Who it is for: by this a person is known when they take a conversation over; without it, their name
+    #[arg(long)]
+    subject: Option<String>,
 
     /// The name that visitors see when this person writes
     #[arg(long)]
@@ -49,7 +49,10 @@ impl Token {
                 .context("there is no secret to sign with; set OPERATOR_JWT_SECRET")?,
         };
         let operator = Operator {
-            sub: self.subject,
+            sub: self
+                .subject
+                .or_else(|| self.name.clone())
+                .unwrap_or_else(|| "operator".to_owned()),
             name: self.name,
             workspace: self.workspace.map_or(Scope::All, Scope::One),
             scopes: self.scope.into_iter().collect::<BTreeSet<_>>(),

@@ -18,9 +18,14 @@ pub(super) fn announce(data: &Path, postgres: Option<&Path>, [demo, command_api,
             "what the widget talks to",
         ),
         (
+            "Dashboard",
+            format!("http://{read_api}"),
+            "the team's conversations, leads and figures; sign in with a token",
+        ),
+        (
             "Read API",
             format!("http://{read_api}/docs"),
-            "leads, conversations, figures, the event log",
+            "what the dashboard reads, and the event log",
         ),
         ("Data", data.display().to_string(), "kept over restarts"),
     ];
@@ -35,7 +40,7 @@ pub(super) fn announce(data: &Path, postgres: Option<&Path>, [demo, command_api,
     }
     let (program, agent) = (program(), demo::AGENT_ID);
     print::line(format!(
-        "\n  {program} token     mints a token for the read API\n  \
+        "\n  {program} token     mints a token for the dashboard and both APIs\n  \
          {program} replay    prints the event log\n  \
          curl http://{command_api}/api/v1/widget/init -H 'Origin: http://{demo}' --json '{{\"agent_id\":\"{agent}\"}}'\n\n  \
          Ctrl-C stops everything; what is under way is finished first.\n"

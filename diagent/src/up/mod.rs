@@ -3,7 +3,10 @@
 mod announce;
 mod knowledge;
 
-use std::{net::SocketAddr, pin::pin};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    pin::pin,
+};
 
 use anyhow::Context as _;
 use edge::{ServeLimits, Tasks, operator::OperatorKey};
@@ -79,6 +82,7 @@ impl Up {
 
         let (command_api, read_api) = listeners.addresses()?;
         self.roles.command_api.reverb.reverb_port = command_api.port();
+        self.introduce(command_api, read_api)?;
         let running = roles::start((self.roles, listeners), &infra, &Clock::default(), tasks).await?;
 
         let demo_address = demo_listener.local_addr()?;
@@ -87,6 +91,26 @@ impl Up {
         let postgres = servers.postgres.as_ref().map(Postgres::folder);
         announce::announce(data.path(), postgres, [demo_address, command_api, read_api]);
         Ok(running)
+    }
+
+    /// Tells the dashboard where the command API is, and the command API where the dashboard is, unless told otherwise. People
+    /// type both names of the loopback address.
+    fn introduce(&mut self, command_api: SocketAddr, read_api: SocketAddr) -> anyhow::Result<()> {
+        let (command_api, read_api) = (reachable(command_api), reachable(read_api));
+        let RoleConfigs {
+            command_api: writes,
+            read_api: reads,
+            ..
+        } = &mut self.roles;
+        if writes.dashboard_origins.is_empty() {
+            let port = read_api.port();
+            writes.dashboard_origins =
+                format!("http://{read_api},http://localhost:{port},http://127.0.0.1:{port}").parse()?;
+        }
+        reads
+            .dashboard_command_api_url
+            .get_or_insert_with(|| format!("http://{command_api}"));
+        Ok(())
     }
 
     /// Takes the secrets from the environment, or else makes them and keeps them in the data folder.
@@ -136,6 +160,14 @@ impl Servers {
         }
         Ok(())
     }
+}
+
+/// Where a browser on this machine finds what listens at `address`.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    address
 }
 
 fn serve_demo(listener: TcpListener, command_api: SocketAddr, tasks: &Tasks) {

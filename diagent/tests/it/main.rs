@@ -7,6 +7,7 @@ mod admin;
 mod answers;
 mod conversation;
 mod cors;
+mod dashboard;
 mod failover;
 mod feedback;
 mod figures;

@@ -16,6 +16,7 @@ async fn no_read_reaches_into_another_workspace() {
         .await
         .position();
     let usage = format!("/api/v1/workspaces/{}/usage", other.workspace_id);
+    let conversations = format!("/api/v1/workspaces/{}/conversations", other.workspace_id);
     let conversation = format!("/api/v1/conversations/{}", visitor.conversation_id);
     let events = format!("/api/v1/events?agent_id={}", other.id);
     let table = [
@@ -23,11 +24,13 @@ async fn no_read_reaches_into_another_workspace() {
         (other.path("/leads"), "agent_not_found"),
         (other.path("/leads?format=csv"), "agent_not_found"),
         (other.path("/telemetry"), "agent_not_found"),
+        (other.path("/insights"), "agent_not_found"),
         (other.path("/gaps"), "agent_not_found"),
         (other.path("/documents"), "agent_not_found"),
         (other.path("/knowledge"), "agent_not_found"),
         (events, "agent_not_found"),
         (usage, "workspace_not_found"),
+        (conversations, "workspace_not_found"),
         (conversation, "conversation_not_found"),
     ];
     for (path, code) in table {

@@ -1,15 +1,30 @@
--- $1 agent, $2 workspace, $3 state, $4 human requested, $5 from, $6 to, $7 search, $8 and $9 cursor, $10 limit
-SELECT
-    conversation_id, visitor_id, state, claimed_by, human_requested, message_count, low_confidence_count,
-    satisfaction, page_url, locale, preview, started_at, last_message_at
-FROM read.conversations
-WHERE agent_id = $1
-    AND workspace_id = $2
-    AND ($3::text IS NULL OR state = $3)
-    AND ($4::boolean IS NULL OR human_requested = $4)
-    AND ($5::timestamptz IS NULL OR last_message_at >= $5)
-    AND ($6::timestamptz IS NULL OR last_message_at < $6)
-    AND ($7::text IS NULL OR preview ILIKE $7)
-    AND ($8::timestamptz IS NULL OR (last_message_at, conversation_id) < ($8, $9))
+-- $1 agents, $2 workspace, $3 state, $4 human requested, $5 from, $6 to, $7 conversation, $8 words, $9 and $10 cursor, $11 limit,
+-- $12 low confidence, $13 has messages. Each agent's part comes from the index of its order; the parts are merged.
+SELECT found.*
+FROM unnest($1::text[]) AS agent (id)
+CROSS JOIN LATERAL (
+    SELECT
+        conversation_id, agent_id, visitor_id, state, claimed_by, claimed_by_id, human_requested, message_count,
+        low_confidence_count, satisfaction, page_url, locale, preview, started_at, last_message_at
+    FROM read.conversations AS c
+    WHERE agent_id = agent.id
+        AND workspace_id = $2
+        AND ($3::text IS NULL OR state = $3)
+        AND ($4::boolean IS NULL OR human_requested = $4)
+        AND ($12::boolean IS NULL OR (low_confidence_count > 0) = $12)
+        AND ($13::boolean IS NULL OR (message_count > 0) = $13)
+        AND ($5::timestamptz IS NULL OR last_message_at >= $5)
+        AND ($6::timestamptz IS NULL OR last_message_at < $6)
+        AND ($7::text IS NULL OR conversation_id = $7)
+        AND ($8::text IS NULL OR conversation_id IN (
+            SELECT m.conversation_id
+            FROM read.messages AS m
+            WHERE to_tsvector('simple', regexp_replace(m.content, '\W+', ' ', 'g')) @@ to_tsquery('simple', $8)
+                AND m.workspace_id = $2
+        ))
+        AND ($9::timestamptz IS NULL OR (last_message_at, conversation_id) < ($9, $10))
+    ORDER BY last_message_at DESC, conversation_id DESC
+    LIMIT $11
+) AS found
 ORDER BY last_message_at DESC, conversation_id DESC
-LIMIT $10
+LIMIT $11

@@ -1,12 +1,15 @@
 //! What a site's team reads: one file per list or thing.
 
+pub mod list_agents;
 pub mod list_conversations;
 pub mod list_documents;
 pub mod list_gaps;
 pub mod list_leads;
 pub mod list_projections;
+pub mod list_team_conversations;
 pub mod read_conversation;
 pub mod read_erasure;
+pub mod read_insights;
 pub mod read_knowledge;
 pub mod read_telemetry;
 pub mod read_usage;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{access::Reader, app::App, error::ApiError, wait_for_position::MinPosition};
 
-const CONVERSATION: &str = "SELECT conversation_id, agent_id, workspace_id, visitor_id, state, claimed_by, human_requested, \
+const CONVERSATION: &str = "SELECT conversation_id, agent_id, workspace_id, visitor_id, state, claimed_by, claimed_by_id, human_requested, \
     message_count, low_confidence_count, satisfaction, page_url, locale, preview, started_at, \
     last_message_at \
     FROM read.conversations WHERE conversation_id = $1";
@@ -25,7 +25,6 @@ const MESSAGES: &str = "SELECT message_id, role, content, citations, low_confide
 /// A conversation with everything that was written in it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ConversationView {
-    agent_id: String,
     #[serde(flatten)]
     conversation: ConversationRow,
     /// Oldest first, with those that the visitor cleared away.
@@ -93,11 +92,7 @@ pub async fn read_conversation(
     let messages = messages.iter().map(message).collect::<sqlx::Result<Vec<_>>>()?;
     let conversation = list_conversations::conversation(&row)?;
     Ok(Data {
-        data: ConversationView {
-            agent_id: row.try_get("agent_id")?,
-            conversation,
-            messages,
-        },
+        data: ConversationView { conversation, messages },
     })
 }
 

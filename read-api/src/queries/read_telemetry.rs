@@ -70,7 +70,11 @@ pub async fn read_telemetry(
     })
 }
 
-fn parse_day(field: &str, text: Option<String>) -> Result<Option<Date>, BadInput> {
+/// A parameter with a day.
+///
+/// # Errors
+/// It is no ISO 8601 date.
+pub(super) fn parse_day(field: &str, text: Option<String>) -> Result<Option<Date>, BadInput> {
     let parse = |text: String| Date::parse(&text, &Iso8601::DATE);
     text.map(parse)
         .transpose()

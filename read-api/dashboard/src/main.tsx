@@ -1,0 +1,13 @@
+import { render } from "preact";
+
+import { App } from "./app";
+import "./style/base.css";
+import "./style/frame.css";
+import "./style/conversations.css";
+import "./style/views.css";
+
+const root = document.getElementById("app");
+if (root) {
+  root.replaceChildren();
+  render(<App />, root);
+}

@@ -1,0 +1,75 @@
+// Writing to the visitor.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { useTeam } from "../context";
+import { Icon } from "../parts/icons";
+
+const CONTENT_CHARS_MAX = 8_000;
+
+/** What was begun and not sent, by conversation: looking elsewhere loses nothing. */
+const drafts = new Map<string, string>();
+
+export function Composer({ id, onSent }: { id: string; onSent: (position: string | null) => void }) {
+  const { api } = useTeam();
+  const [text, setText] = useState(drafts.get(id) ?? "");
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const box = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => box.current?.focus(), []);
+  const change = (text: string) => {
+    drafts.set(id, text);
+    setText(text);
+  };
+  const send = async () => {
+    if (!text.trim() || busy) return;
+    setBusy(true);
+    setProblem(null);
+    try {
+      const position = await api.act(id, "reply", { content: text });
+      change("");
+      onSent(position);
+    } catch (failure) {
+      setProblem((failure as Error).message);
+    }
+    setBusy(false);
+    box.current?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    send();
+  };
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      {problem && (
+        <p class="problem" role="alert">
+          {problem} It was not sent.
+        </p>
+      )}
+      <div>
+        <textarea
+          ref={box}
+          aria-label="Your reply"
+          placeholder="Write to the visitor"
+          rows={2}
+          maxLength={CONTENT_CHARS_MAX}
+          value={text}
+          onInput={(event) => change(event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+        />
+        <button type="submit" class="button primary" disabled={busy || !text.trim()}>
+          <Icon name="send" />
+          <span>Send</span>
+        </button>
+      </div>
+      <p class="muted small">Enter sends, Shift and Enter begin a new line.</p>
+    </form>
+  );
+}
