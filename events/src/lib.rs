@@ -14,6 +14,7 @@
 //! This crate depends on no role; every role depends on it.
 
 pub mod agent;
+mod at_once;
 pub mod clock;
 pub mod cloud_event;
 pub mod conversation;

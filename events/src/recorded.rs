@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Category, Position, Subject, Timestamp, agent::AgentEvent, cloud_event::Attributes,
+    Category, Position, Subject, Timestamp, agent::AgentEvent, at_once, cloud_event::Attributes,
     conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent, telemetry::TelemetryEvent, upcast,
     visitor::VisitorEvent, workspace::WorkspaceEvent,
 };
@@ -56,38 +56,45 @@ impl LogEvent {
     /// # Errors
     /// The message is no event, or one of a newer binary.
     pub fn decode(category: Category, payload: &[u8]) -> Result<(Attributes, Self), DecodeError> {
-        let attributes: Attributes = serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
-        let event = match category {
-            Category::Visitor => Self::Visitor(current(payload, &attributes)?),
-            Category::Conversation => Self::Conversation(current(payload, &attributes)?),
-            Category::Lead => Self::Lead(current(payload, &attributes)?),
-            Category::Telemetry => Self::Telemetry(current(payload, &attributes)?),
-            Category::Workspace => Self::Workspace(current(payload, &attributes)?),
-            Category::Agent => Self::Agent(current(payload, &attributes)?),
-            Category::Document => Self::Document(current(payload, &attributes)?),
-        };
-        Ok((attributes, event))
+        match category {
+            Category::Visitor => current(payload, Self::Visitor),
+            Category::Conversation => current(payload, Self::Conversation),
+            Category::Lead => current(payload, Self::Lead),
+            Category::Telemetry => current(payload, Self::Telemetry),
+            Category::Workspace => current(payload, Self::Workspace),
+            Category::Agent => current(payload, Self::Agent),
+            Category::Document => current(payload, Self::Document),
+        }
     }
 }
 
-/// Reads `payload` as an event of `E`; an old version is lifted to today's first.
-pub(crate) fn current<E: DomainEvent + DeserializeOwned>(
+fn current<E: DomainEvent + DeserializeOwned>(
     payload: &[u8],
-    attributes: &Attributes,
-) -> Result<E, DecodeError> {
+    of_category: fn(E) -> LogEvent,
+) -> Result<(Attributes, LogEvent), DecodeError> {
+    read(payload).map(|(attributes, event)| (attributes, of_category(event)))
+}
+
+/// Reads `payload` as an event of `E`; an old version is lifted to today's first.
+pub(crate) fn read<E: DomainEvent + DeserializeOwned>(payload: &[u8]) -> Result<(Attributes, E), DecodeError> {
+    // The common case reads once, straight from the bytes; only an old version takes the way through a tree.
+    if let Ok((attributes, event)) = at_once::read::<E>(payload)
+        && attributes.dataschema.rsplit(':').next() == Some(event.event_version().as_str())
+    {
+        return Ok((attributes, event));
+    }
+    let attributes: Attributes = serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
+    let event = lift(payload, &attributes)?;
+    Ok((attributes, event))
+}
+
+fn lift<E: DomainEvent + DeserializeOwned>(payload: &[u8], attributes: &Attributes) -> Result<E, DecodeError> {
     let unknown = |source| DecodeError::UnknownEvent {
         kind: attributes.kind.clone(),
         source,
     };
-    let stored = attributes.version();
-    // The common case reads once, straight from the bytes; only an old version takes the way through a tree.
-    if let Ok(event) = serde_json::from_slice::<E>(payload)
-        && stored.map(|version| version.to_string()) == Some(event.event_version())
-    {
-        return Ok(event);
-    }
     let tree: Value = serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
-    let version = stored.ok_or_else(|| unknown_version(attributes))?;
+    let version = attributes.version().ok_or_else(|| unknown_version(attributes))?;
     let lifted = upcast::to_current(upcast::UPCASTERS, &attributes.kind, version, tree);
     let event: E = serde_json::from_value(lifted.tree).map_err(unknown)?;
     if lifted.version.to_string() == event.event_version() {

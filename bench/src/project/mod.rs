@@ -32,6 +32,7 @@ pub(crate) async fn run(events: usize) -> anyhow::Result<Report> {
 }
 
 /// Each projection from the first event to the last, alone.
+#[expect(clippy::cast_precision_loss, reason = "a few millions")]
 async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> anyhow::Result<()> {
     let read = limit::read(&servers.log).await?;
     let before = limit::insert(servers, &filled.rows).await?;
@@ -41,14 +42,16 @@ async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> an
         projector.stop().await?;
         if projection == "telemetry" {
             let after = limit::insert(servers, &filled.rows).await?;
+            // Of the events that it reads, those that become rows.
+            let share = filled.rows.len() as f64 / servers.events().await? as f64;
             report.row(
-                "rebuild of telemetry; limit: one row per event by UNNEST",
-                events_per_second(rate, Some(f64::midpoint(before, after))),
+                "rebuild of telemetry, its own events; limit: one row for each by UNNEST",
+                events_per_second(rate * share, Some(f64::midpoint(before, after))),
                 "60000 events/s, ratio 0.50",
             );
         }
         report.row(
-            format!("rebuild of {projection}; limit: reading the log"),
+            format!("rebuild of {projection}, all events; limit: reading them"),
             events_per_second(rate, Some(read)),
             "",
         );
@@ -82,20 +85,42 @@ async fn steady(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
     projector.stop().await
 }
 
-/// How long it takes until partitions are where they belong when a process joins, and when one dies.
+/// How long it takes until partitions are where they belong, under the steady load: processes join, and are killed, paused and
+/// woken.
 async fn moves(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
-    let first = Projector::start(servers, &[])?;
-    process::shares(servers, 1).await?;
-    let started = Instant::now();
-    let second = Projector::start(servers, &[])?;
-    process::shares(servers, 2).await?;
-    let joined = started.elapsed();
-    let started = Instant::now();
-    second.kill().await?;
-    process::shares(servers, 1).await?;
-    let died = started.elapsed();
-    first.stop().await.context("the first projector")?;
-    for (what, took) in [("a process joins", joined), ("a process is killed", died)] {
+    let mut took = Vec::new();
+    let moving = async {
+        let first = Projector::start(servers, &[])?;
+        process::shares(servers, 1).await?;
+        let mut scene = Scene {
+            servers,
+            took: &mut took,
+        };
+        let second = Projector::start(servers, &[])?;
+        scene.until_even("a second process joins", 2).await?;
+        let (third, fourth) = (Projector::start(servers, &[])?, Projector::start(servers, &[])?);
+        scene.until_even("a third and a fourth join", 4).await?;
+        fourth.kill().await?;
+        scene.until_even("one of four is killed", 3).await?;
+        third.signal("STOP").await?;
+        scene.until_even("one of three is paused", 2).await?;
+        third.signal("CONT").await?;
+        scene.until_even("it wakes", 3).await?;
+        for projector in [second, third] {
+            projector.stop().await?;
+        }
+        scene.until_even("two of three are told to stop", 1).await?;
+        // It works until all that was written is applied.
+        anyhow::Ok(first)
+    };
+    let mut first = None;
+    lag::under_load(servers, STEADY.0, async {
+        first = Some(moving.await?);
+        Ok(())
+    })
+    .await?;
+    first.context("the first projector")?.stop().await?;
+    for (what, took) in took {
         let figure = Figure {
             unit: "s",
             diagent: took.as_secs_f64(),
@@ -104,6 +129,20 @@ async fn moves(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
         report.row(format!("partitions are spread again after {what}"), figure, "5 s");
     }
     Ok(())
+}
+
+struct Scene<'a> {
+    servers: &'a Servers,
+    took: &'a mut Vec<(&'static str, Duration)>,
+}
+
+impl Scene<'_> {
+    async fn until_even(&mut self, after: &'static str, workers: usize) -> anyhow::Result<()> {
+        let started = Instant::now();
+        process::shares(self.servers, workers).await?;
+        self.took.push((after, started.elapsed()));
+        Ok(())
+    }
 }
 
 fn lag_rows(report: &mut Report, what: &str, lag: &[Lag], goal: &str) {

@@ -31,10 +31,16 @@ impl Projector {
 
     /// As an operator would.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        let id = self.0.id().context("the projector has ended")?;
-        Command::new("kill").arg(id.to_string()).status().await?;
+        self.signal("TERM").await?;
         let status = self.0.wait().await?;
         ensure!(status.success(), "the projector ended with {status}");
+        Ok(())
+    }
+
+    pub(crate) async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let id = self.0.id().context("the projector has ended")?.to_string();
+        let status = Command::new("kill").args(["-s", signal, &id]).status().await?;
+        ensure!(status.success(), "{signal} did not reach the projector");
         Ok(())
     }
 

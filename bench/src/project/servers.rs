@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr as _};
 
 use embedded::{Binaries, NatsServer, Postgres};
-use events::{Clock, Log, log::LogConfig};
+use events::{Clock, Log, Partition, log::LogConfig};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -41,6 +41,15 @@ impl Servers {
             postgres,
             folder,
         })
+    }
+
+    /// Events of visitors in the log.
+    pub(crate) async fn events(&self) -> anyhow::Result<u64> {
+        let mut events = 0;
+        for p in 0..PARTITIONS {
+            events += self.log.last_sequence(Partition::Events(p)).await?;
+        }
+        Ok(events)
     }
 
     /// What a role needs to find them.

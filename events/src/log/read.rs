@@ -2,12 +2,12 @@
 
 use async_nats::jetstream::{self, message::StreamMessage, stream::Stream};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-
 use ulid::Ulid;
 
 use super::{Log, LogError, ReadError, direct_get, streams};
 use crate::{
-    AgentId, ConversationId, LeadId, LogEvent, Partition, Position, Recorded, Subject, VisitorId, recorded::DecodeError,
+    AgentId, ConversationId, LeadId, LogEvent, Partition, Position, Recorded, Subject, Timestamp, VisitorId,
+    recorded::DecodeError,
 };
 
 impl Log {
@@ -152,11 +152,23 @@ impl Recorded {
             return Err(read(DecodeError::Foreign));
         };
         let subject: Subject = message.subject.parse().map_err(|_| read(DecodeError::Foreign))?;
-        let (attributes, event) = LogEvent::decode(subject.category(), &message.payload).map_err(read)?;
+        Self::from_payload((position, subject), info.published.into(), &message.payload).map_err(read)
+    }
+
+    /// Reads what a message holds whose place and time are known.
+    ///
+    /// # Errors
+    /// It is no event, or one of a newer binary.
+    pub fn from_payload(
+        (position, subject): (Position, Subject),
+        stored_at: Timestamp,
+        payload: &[u8],
+    ) -> Result<Self, DecodeError> {
+        let (attributes, event) = LogEvent::decode(subject.category(), payload)?;
         Ok(Self {
             position,
             subject,
-            stored_at: info.published.into(),
+            stored_at,
             attributes,
             event,
         })
@@ -174,14 +186,7 @@ impl Recorded {
             source,
         };
         let subject: Subject = message.subject.parse().map_err(|_| read(DecodeError::Foreign))?;
-        let (attributes, event) = LogEvent::decode(subject.category(), &message.payload).map_err(read)?;
-        Ok(Self {
-            position,
-            subject,
-            stored_at: message.time.into(),
-            attributes,
-            event,
-        })
+        Self::from_payload((position, subject), message.time.into(), &message.payload).map_err(read)
     }
 }
 

@@ -188,10 +188,7 @@ impl Log {
                     subject: message.subject.to_string(),
                     source,
                 };
-                let attributes: Attributes = serde_json::from_slice(&message.payload).map_err(|error| {
-                    LogError::Unreadable(Box::new(unreadable(recorded::DecodeError::Malformed(error))))
-                })?;
-                let event = recorded::current(&message.payload, &attributes)
+                let (_, event) = recorded::read(&message.payload)
                     .map_err(|error| LogError::Unreadable(Box::new(unreadable(error))))?;
                 Ok((message.sequence, event))
             })

@@ -1,8 +1,8 @@
 //! What the widgets report, counted by agent, day (UTC), event, rule and page. Counts hold no visitor and outlive erasures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use events::{Category, LogEvent, Recorded, telemetry::TelemetryEvent};
+use events::{AgentId, Category, LogEvent, Partition, Recorded, Timestamp, WorkspaceId, telemetry::TelemetryEvent};
 use sqlx::PgConnection;
 use time::Date;
 
@@ -16,6 +16,7 @@ pub struct Telemetry;
 /// Bytes of a text that is part of the key: an index entry holds 2,700.
 const NAME_BYTES_MAX: usize = 128;
 const PAGE_BYTES_MAX: usize = 512;
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 const ADD: &str = "INSERT INTO telemetry_counts_by_partition AS t
         (agent_id, day, event, rule_id, page, workspace_id, partition, count)
@@ -41,11 +42,16 @@ impl Projection for Telemetry {
     const SCHEMA: &'static str = include_str!("../../../migrations/telemetry/v1.sql");
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
-        let mut counts: BTreeMap<Key, i64> = BTreeMap::new();
+        let mut seen: HashMap<Seen<'_>, i64> = HashMap::new();
         for recorded in batch {
-            if let Some(key) = key(recorded) {
-                *counts.entry(key).or_default() += 1;
+            if let Some(one) = Seen::of(recorded) {
+                *seen.entry(one).or_default() += 1;
             }
+        }
+        // Rows are touched in one order by all; and what differed may be the same once it is cut to what an index holds.
+        let mut counts: BTreeMap<Key, i64> = BTreeMap::new();
+        for (one, count) in seen {
+            *counts.entry(one.key()).or_default() += count;
         }
         if counts.is_empty() {
             return Ok(());
@@ -66,27 +72,55 @@ impl Projection for Telemetry {
     }
 }
 
-fn key(recorded: &Recorded) -> Option<Key> {
-    let LogEvent::Telemetry(TelemetryEvent::Recorded {
-        event,
-        rule_id,
-        page_url,
-        at,
-        ..
-    }) = &recorded.event
-    else {
-        return None;
-    };
-    let page = page_url.as_ref().map(|url| path(url.expose())).unwrap_or_default();
-    Some(Key {
-        agent_id: recorded.subject.agent_id()?.to_string(),
-        day: at.to_offset_date_time().date(),
-        event: stored::short_text(event, NAME_BYTES_MAX),
-        rule_id: stored::short_text(rule_id.as_deref().unwrap_or_default(), NAME_BYTES_MAX),
-        page: stored::short_text(page, PAGE_BYTES_MAX),
-        workspace_id: stored::workspace_id(recorded),
-        partition: stored::partition(recorded.position.partition),
-    })
+/// What one event counts for, as it stands in the event: keys are made of the few that differ.
+#[derive(PartialEq, Eq, Hash)]
+struct Seen<'a> {
+    agent_id: AgentId,
+    /// Days since the first of 1970.
+    day: i64,
+    event: &'a str,
+    rule_id: &'a str,
+    page: &'a str,
+    workspace_id: Option<WorkspaceId>,
+    partition: Partition,
+}
+
+impl<'a> Seen<'a> {
+    fn of(recorded: &'a Recorded) -> Option<Self> {
+        let LogEvent::Telemetry(TelemetryEvent::Recorded {
+            event,
+            rule_id,
+            page_url,
+            at,
+            ..
+        }) = &recorded.event
+        else {
+            return None;
+        };
+        Some(Self {
+            agent_id: recorded.subject.agent_id()?,
+            day: at.unix_millis().div_euclid(DAY_MS),
+            event,
+            rule_id: rule_id.as_deref().unwrap_or_default(),
+            page: page_url.as_ref().map(|url| path(url.expose())).unwrap_or_default(),
+            workspace_id: recorded.attributes.workspaceid,
+            partition: recorded.position.partition,
+        })
+    }
+
+    fn key(&self) -> Key {
+        Key {
+            agent_id: self.agent_id.to_string(),
+            day: Timestamp::from_unix_millis(self.day * DAY_MS)
+                .to_offset_date_time()
+                .date(),
+            event: stored::short_text(self.event, NAME_BYTES_MAX),
+            rule_id: stored::short_text(self.rule_id, NAME_BYTES_MAX),
+            page: stored::short_text(self.page, PAGE_BYTES_MAX),
+            workspace_id: self.workspace_id.map(|id| id.to_string()).unwrap_or_default(),
+            partition: stored::partition(self.partition),
+        }
+    }
 }
 
 /// The path of an address, without host, query and fragment: `/` at least.

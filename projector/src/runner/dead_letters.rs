@@ -4,13 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use async_nats::jetstream::Message;
 use bytes::Bytes;
 use events::{
-    AgentId, Position, Recorded, Subject, Timestamp, VisitorId,
-    cloud_event::Attributes,
-    log::ReadError,
-    recorded::{DecodeError, LogEvent},
+    AgentId, Position, Recorded, Subject, Timestamp, VisitorId, cloud_event::Attributes, recorded::DecodeError,
 };
 use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
 use time::OffsetDateTime;
@@ -69,19 +65,23 @@ impl Letter {
     }
 
     /// A message under a subject of the log that is no event that this binary knows.
-    pub(super) fn unreadable(message: &Message, position: Position, subject: Subject, error: &ReadError) -> Self {
-        let event_type = match &error.source {
+    pub(super) fn unreadable(
+        (position, subject): (Position, Subject),
+        stored_at: Timestamp,
+        payload: &Bytes,
+        error: &DecodeError,
+    ) -> Self {
+        let event_type = match error {
             DecodeError::UnknownEvent { kind, .. } => kind.clone(),
-            _ => kind_of(&message.payload).unwrap_or_else(|| "unknown".to_owned()),
+            _ => kind_of(payload).unwrap_or_else(|| "unknown".to_owned()),
         };
-        let published = message.info().map_or(OffsetDateTime::UNIX_EPOCH, |info| info.published);
         Self {
             position,
             subject,
             event_type: stored::text(&event_type),
-            stored_at: published,
-            payload: message.payload.clone(),
-            error: Some(chain(&error.source)),
+            stored_at: stored_at.to_offset_date_time(),
+            payload: payload.clone(),
+            error: Some(chain(error)),
             unreadable: true,
             attempts: 1,
         }
@@ -96,15 +96,12 @@ impl Letter {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn read(&self) -> Result<Recorded, String> {
-        let (attributes, event) =
-            LogEvent::decode(self.subject.category(), &self.payload).map_err(|error| chain(&error))?;
-        Ok(Recorded {
-            position: self.position,
-            subject: self.subject,
-            stored_at: Timestamp::from(self.stored_at),
-            attributes,
-            event,
-        })
+        Recorded::from_payload(
+            (self.position, self.subject),
+            Timestamp::from(self.stored_at),
+            &self.payload,
+        )
+        .map_err(|error| chain(&error))
     }
 }
 

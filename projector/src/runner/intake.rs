@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use async_nats::jetstream::Message;
+use async_nats::jetstream::{Message, message::Info};
 use bytes::Bytes;
 use events::{
     LogEvent, Partition, Position, Recorded, Subject, Timestamp,
@@ -65,15 +65,14 @@ impl Intake {
         }
     }
 
-    /// Takes one message in. `blocked` are the subjects that have letters.
+    /// Takes one message in, with what the log says of it. `blocked` are the subjects that have letters.
     pub(super) fn take(
         &mut self,
-        message: &Message,
+        (message, info): (&Message, &Info<'_>),
         partition: Partition,
         projection: &Registered,
         blocked: &mut BTreeSet<String>,
     ) {
-        let Ok(info) = message.info() else { return };
         let stored_at = Timestamp::from(info.published);
         let position = Position {
             partition,
@@ -91,11 +90,11 @@ impl Intake {
         let Ok(subject) = message.subject.parse::<Subject>() else {
             return;
         };
-        match Recorded::from_message(message) {
+        match Recorded::from_payload((position, subject), stored_at, &message.payload) {
             Ok(recorded) => self.event(recorded, message, blocked),
             Err(error) => {
-                self.letters
-                    .push(Letter::unreadable(message, position, subject, &error));
+                let letter = Letter::unreadable((position, subject), stored_at, &message.payload, &error);
+                self.letters.push(letter);
                 blocked.insert(message.subject.to_string());
             }
         }

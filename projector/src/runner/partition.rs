@@ -250,7 +250,7 @@ impl PartitionLoop {
                 Place::Next => {}
                 Place::After(gap) => self.erased.explain(&runner.log, slot.partition, gap).await?,
             }
-            intake.take(message, slot.partition, projection, &mut self.blocked);
+            intake.take((message, &info), slot.partition, projection, &mut self.blocked);
         }
         Ok(())
     }
