@@ -78,7 +78,7 @@ impl Cli {
             Command::Workspace(command) => command.run(&infra).await,
             Command::Agent(command) => command.run(&infra).await,
             Command::Knowledge(command) => command.run(&infra).await,
-            Command::Projections(command) => command.run(&infra).await,
+            Command::Projections(command) => Box::pin(command.run(&infra)).await,
             Command::Replay(replay) => replay.run(&infra).await,
             Command::Schema(schema) => schema.run(),
             Command::Doctor(doctor) => doctor.run(&infra).await,

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, str::FromStr as _, time::Duration};
 
 use anyhow::Context as _;
+use embedded::DataDir;
 use events::{Clock, Log, log::LogConfig};
 use sqlx::{
     PgPool,
@@ -38,6 +39,9 @@ pub struct InfraArgs {
 
 /// Where a running `diagent up` notes the address of its PostgreSQL, for operators' commands beside it.
 pub const DATABASE_FILE: &str = "secrets/database_url";
+
+/// Where it notes the address of its NATS.
+pub const NATS_FILE: &str = "secrets/nats_url";
 
 /// A setting is missing or wrong.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +90,23 @@ impl InfraArgs {
                 "DATABASE_URL is not set, and `diagent up` does not run on {folder}"
             ))
         })
+    }
+
+    /// The address of NATS, or else that of a `diagent up` that runs on the data folder; none when there is neither.
+    ///
+    /// # Errors
+    /// The data folder cannot be read.
+    pub fn nats_or_ups(&self) -> anyhow::Result<Option<String>> {
+        if self.nats_url.is_some() {
+            return Ok(self.nats_url.clone());
+        }
+        // What is noted outlives the process that noted it.
+        if DataDir::owner(&self.data_dir)?.is_none() {
+            return Ok(None);
+        }
+        let file = self.data_dir.join(NATS_FILE);
+        let url = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        Ok(Some(url))
     }
 
     /// Connects a role to the log.

@@ -37,3 +37,19 @@ pub(crate) fn bold(text: &str) -> String {
         text.to_owned()
     }
 }
+
+/// What comes next; dimmed on a terminal.
+pub(crate) fn next(text: &str) {
+    if std::io::stdout().is_terminal() {
+        line(format!("\u{1b}[2m{text}\u{1b}[0m"));
+    } else {
+        line(text);
+    }
+}
+
+/// Empties the screen, on a terminal only.
+pub(crate) fn clear() {
+    if std::io::stdout().is_terminal() {
+        bytes(b"\x1b[H\x1b[2J\x1b[3J");
+    }
+}

@@ -3,9 +3,11 @@
 //! In reading order:
 //!
 //! 1. [`projection`] is what a projection is, and what it may assume; [`registry`] lists all of them; [`projections`] are they.
-//! 2. [`migrate()`] makes their tables; [`versions`] builds versions beside each other and shows one of them to readers.
+//! 2. [`migrate()`] makes their tables; [`versions`] builds versions beside each other and shows one of them to readers;
+//!    [`drop_version`] takes one away.
 //! 3. `runner` does the rest: which worker has which partition, batches, checkpoints, gaps, retries, dead letters.
-//! 4. [`operate`] is what operators do to it while it runs, [`losses`] what they do when the log has lost events.
+//! 4. [`operate`] is what operators do to it while it runs, [`losses`] what they do when the log has lost events; [`verify`]
+//!    compares a version's rows with the log.
 //! 5. [`config`] is what the role is told from outside, [`metrics`] the one list of figures.
 //!
 //! `/readyz` is true when the database and the log answer. A halted partition does not make a process unready: it would be
@@ -13,6 +15,7 @@
 //! log, and in `read.checkpoints`.
 
 pub mod config;
+pub mod drop_version;
 pub mod losses;
 pub mod metrics;
 pub mod migrate;
@@ -21,6 +24,7 @@ pub mod projection;
 pub mod projections;
 pub mod registry;
 mod runner;
+pub mod verify;
 pub mod versions;
 
 use std::io;

@@ -25,6 +25,10 @@ const SHARED: &[(&str, &str)] = &[
         "shared/0004_losses.sql",
         include_str!("../../migrations/shared/0004_losses.sql"),
     ),
+    (
+        "shared/0005_operators.sql",
+        include_str!("../../migrations/shared/0005_operators.sql"),
+    ),
 ];
 
 /// Applied as soon as the database has pgvector.

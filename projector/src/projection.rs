@@ -33,6 +33,9 @@ pub trait Projection: Send + Sync + 'static {
     const EXPOSES: &'static [&'static str];
     /// `migrations/<name>/v<version>.sql`.
     const SCHEMA: &'static str;
+    /// Whether some of its rows or numbers stay when what they were made of is erased: counts that name no visitor, receipts.
+    /// They can then be more than the log still shows, and [`verify`](crate::verify) checks that none is less.
+    const OUTLIVES_ERASURE: bool = false;
 
     /// Folds `batch` into the rows.
     fn apply(&self, connection: &mut PgConnection, batch: &[Recorded])
@@ -111,6 +114,8 @@ pub struct Registered {
     pub exposes: &'static [&'static str],
     /// Its [`Projection::SCHEMA`].
     pub schema: &'static str,
+    /// Its [`Projection::OUTLIVES_ERASURE`].
+    pub outlives_erasure: bool,
     projection: Box<dyn Apply>,
 }
 
@@ -123,6 +128,7 @@ impl Registered {
             categories: P::CATEGORIES,
             exposes: P::EXPOSES,
             schema: P::SCHEMA,
+            outlives_erasure: P::OUTLIVES_ERASURE,
             projection: Box::new(projection),
         }
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use events::Partition;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 use crate::projection::Registered;
 
@@ -90,6 +90,59 @@ pub async fn promote(connection: &mut PgConnection, projection: &str, version: i
         .execute(connection)
         .await
         .map(|_| ())
+}
+
+/// The version that readers see.
+///
+/// # Errors
+/// The database is away.
+pub async fn live(pool: &PgPool, projection: &str) -> sqlx::Result<Option<i32>> {
+    const LIVE: &str = "SELECT version FROM diagent.versions WHERE projection = $1 AND live";
+    sqlx::query_scalar(LIVE).bind(projection).fetch_optional(pool).await
+}
+
+/// The version to go back to: the newest of those that readers saw before the live one's number.
+///
+/// # Errors
+/// The database is away.
+pub async fn before_live(pool: &PgPool, projection: &str) -> sqlx::Result<Option<i32>> {
+    const BEFORE: &str = "SELECT max(v.version) FROM diagent.versions AS v
+        JOIN diagent.versions AS l ON l.projection = v.projection AND l.live
+        WHERE v.projection = $1 AND v.promoted_at IS NOT NULL AND v.version < l.version";
+    sqlx::query_scalar(BEFORE).bind(projection).fetch_one(pool).await
+}
+
+/// A version of this definition that is newer than the live one and was never shown: a rebuild or a new definition under way.
+///
+/// # Errors
+/// The database is away.
+pub async fn unpromoted(pool: &PgPool, projection: &Registered) -> sqlx::Result<Option<i32>> {
+    const UNPROMOTED: &str = "SELECT max(v.version) FROM diagent.versions AS v
+        WHERE v.projection = $1 AND v.definition = $2 AND v.promoted_at IS NULL
+        AND v.version > ALL (SELECT l.version FROM diagent.versions AS l WHERE l.projection = $1 AND l.live)";
+    sqlx::query_scalar(UNPROMOTED)
+        .bind(projection.name)
+        .bind(definition(projection))
+        .fetch_one(pool)
+        .await
+}
+
+/// Every version of `projection`, oldest first.
+///
+/// # Errors
+/// The database is away.
+pub async fn all(pool: &PgPool, projection: &str) -> sqlx::Result<Vec<i32>> {
+    const ALL: &str = "SELECT version FROM diagent.versions WHERE projection = $1 ORDER BY version";
+    sqlx::query_scalar(ALL).bind(projection).fetch_all(pool).await
+}
+
+/// The names of all projections that have a version, also of those that this binary does not know.
+///
+/// # Errors
+/// The database is away.
+pub async fn projections(pool: &PgPool) -> sqlx::Result<Vec<String>> {
+    const NAMES: &str = "SELECT DISTINCT projection FROM diagent.versions ORDER BY projection";
+    sqlx::query_scalar(NAMES).fetch_all(pool).await
 }
 
 /// Shows `version` when nothing is shown yet: before the first one there is nothing to be half of. Answers whether it did.

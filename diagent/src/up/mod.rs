@@ -78,6 +78,7 @@ impl Up {
         let listeners = Listeners::bind(&self.roles).await?;
         servers.start(data, &mut infra).await?;
         data.keep("database_url", infra.required_database()?)?;
+        data.keep("nats_url", infra.required_nats()?)?;
         let operators = self.fill_secrets(data)?;
 
         let (command_api, read_api) = listeners.addresses()?;

@@ -4,6 +4,7 @@
 
 mod apart;
 mod lag;
+mod operators;
 mod outages;
 mod read_models;
 mod restore;

@@ -1,6 +1,10 @@
 //! Finding and reading events without a read model.
 
-use async_nats::jetstream::{self, message::StreamMessage, stream::Stream};
+use async_nats::jetstream::{
+    self,
+    message::StreamMessage,
+    stream::{RawMessageErrorKind, Stream},
+};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use ulid::Ulid;
 
@@ -72,6 +76,20 @@ impl Log {
             .await
             .map_err(LogError::request("ask for a partition's end"))?;
         Ok(info.state.last_sequence)
+    }
+
+    /// When the log stored the first event of `partition` from `sequence` on; none when there is none.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn next_stored_at(&self, partition: Partition, sequence: u64) -> Result<Option<Timestamp>, LogError> {
+        let stream = self.stream(partition).await?;
+        let next = stream.raw_message_builder().sequence(sequence).next_by_subject(">");
+        match next.send().await {
+            Ok(message) => Ok(Some(message.time.into())),
+            Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(error) => Err(LogError::request("read when an event was stored")(error)),
+        }
     }
 
     /// The id of the log that stands on the server now, which need not be the one that was connected to: servers are

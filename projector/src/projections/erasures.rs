@@ -24,6 +24,7 @@ impl Projection for Erasures {
     const CATEGORIES: &'static [Category] = &[Category::Visitor];
     const EXPOSES: &'static [&'static str] = &["erasures"];
     const SCHEMA: &'static str = include_str!("../../../migrations/erasures/v1.sql");
+    const OUTLIVES_ERASURE: bool = true;
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
         // One upsert may not touch a row twice: of a receipt's tombstones the last one is kept.

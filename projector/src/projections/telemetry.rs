@@ -40,6 +40,7 @@ impl Projection for Telemetry {
     const CATEGORIES: &'static [Category] = &[Category::Telemetry];
     const EXPOSES: &'static [&'static str] = &["telemetry_counts"];
     const SCHEMA: &'static str = include_str!("../../../migrations/telemetry/v1.sql");
+    const OUTLIVES_ERASURE: bool = true;
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
         let mut seen: HashMap<Seen<'_>, i64> = HashMap::new();

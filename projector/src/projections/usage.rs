@@ -40,6 +40,7 @@ impl Projection for Usage {
     const CATEGORIES: &'static [Category] = &[Category::Visitor, Category::Conversation];
     const EXPOSES: &'static [&'static str] = &["usage"];
     const SCHEMA: &'static str = include_str!("../../../migrations/usage/v1.sql");
+    const OUTLIVES_ERASURE: bool = true;
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
         let mut rows: BTreeMap<(String, Date, i32), Used> = BTreeMap::new();

@@ -26,7 +26,7 @@ const FETCH: usize = 1_000;
 
 /// What is known to have been erased from one partition.
 #[derive(Debug, Default)]
-pub(super) struct Erased {
+pub(crate) struct Erased {
     /// First to last, disjoint.
     ranges: BTreeMap<u64, u64>,
     /// Tombstones up to here have been read.
@@ -38,7 +38,7 @@ impl Erased {
     ///
     /// # Errors
     /// The partition lost events, or an event of the gap stands in the log after all.
-    pub(super) async fn explain(&mut self, log: &Log, partition: Partition, gap: SequenceRange) -> Result<(), Trouble> {
+    pub(crate) async fn explain(&mut self, log: &Log, partition: Partition, gap: SequenceRange) -> Result<(), Trouble> {
         for reading in 1.. {
             let Some(missing) = self.unexplained(gap).into_iter().next() else {
                 break;
@@ -61,7 +61,7 @@ impl Erased {
     }
 
     /// Forgets what lies behind `sequence`.
-    pub(super) fn passed(&mut self, sequence: u64) {
+    pub(crate) fn passed(&mut self, sequence: u64) {
         self.ranges.retain(|_, last| *last > sequence);
     }
 

@@ -10,9 +10,8 @@ use std::{
 use async_nats::jetstream::{
     ErrorCode,
     context::{ConsumerInfoError, ConsumerInfoErrorKind},
-    stream::RawMessageErrorKind,
 };
-use events::{Log, Timestamp};
+use events::Log;
 use futures::{StreamExt as _, stream};
 
 use super::{Slot, trouble::Trouble};
@@ -60,13 +59,9 @@ async fn of(log: &Log, slot: &Slot, sequence: u64) -> Result<Option<(u64, Durati
     if events == 0 {
         return Ok(Some((0, Duration::ZERO)));
     }
-    let oldest = stream.raw_message_builder().sequence(sequence + 1).next_by_subject(">");
-    let age = match oldest.send().await {
-        Ok(message) => log.clock().now().since(Timestamp::from(message.time)),
-        // It was applied, or erased, meanwhile.
-        Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Duration::ZERO,
-        Err(error) => return Err(Trouble::request("look for the oldest event that is not applied")(error)),
-    };
+    // None when it was applied, or erased, meanwhile.
+    let stored_at = log.next_stored_at(slot.partition, sequence + 1).await?;
+    let age = stored_at.map_or(Duration::ZERO, |stored_at| log.clock().now().since(stored_at));
     Ok(Some((events, age)))
 }
 

@@ -13,14 +13,14 @@ mod assignment;
 mod checkpoint;
 mod dead_letters;
 mod fetch;
-mod gaps;
+pub(crate) mod gaps;
 mod intake;
 mod lag;
 mod lease;
 mod partition;
 mod retry;
 mod share;
-mod trouble;
+pub(crate) mod trouble;
 
 use std::{sync::Arc, time::Duration};
 

@@ -4,7 +4,7 @@ use events::{Partition, log::LogError, visitor::SequenceRange};
 
 /// Why a partition's loop ends before it was told to.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// Somebody else has the partition, or moved its checkpoint.
     #[error("the partition has another owner")]
     Fenced,
@@ -40,7 +40,7 @@ impl Trouble {
 
 /// Why a partition waits for an operator. These sentences are shown in `read.checkpoints`.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Alarm {
+pub(crate) enum Alarm {
     #[error("The checkpoint is of the log {expected}, and this is the log {found}.")]
     ForeignLog { expected: String, found: String },
     #[error(

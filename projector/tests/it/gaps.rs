@@ -35,7 +35,7 @@ async fn a_lost_event_halts_its_partition_and_no_other() {
     })
     .await;
 
-    projector::operate::resume(&bench.pool, "conversations")
+    projector::operate::resume(&bench.pool, "conversations", None)
         .await
         .expect("resumed");
     until("it is halted again", async || !bench.texts(HALTED).await.is_empty()).await;

@@ -10,4 +10,5 @@ mod read_models;
 mod sharing;
 mod support;
 mod survival;
+mod verify;
 mod versions;

@@ -130,7 +130,7 @@ async fn a_paused_projection_stands_still_and_the_others_go_on() {
     bench.caught_up("telemetry").await;
 
     assert_eq!(
-        projector::operate::pause(&bench.pool, "telemetry")
+        projector::operate::pause(&bench.pool, "telemetry", None)
             .await
             .expect("paused"),
         2
@@ -141,7 +141,7 @@ async fn a_paused_projection_stands_still_and_the_others_go_on() {
     assert_eq!(bench.number(COUNT).await, 40);
 
     assert_eq!(
-        projector::operate::resume(&bench.pool, "telemetry")
+        projector::operate::resume(&bench.pool, "telemetry", None)
             .await
             .expect("resumed"),
         2

@@ -86,6 +86,16 @@ impl Bench {
         }
     }
 
+    /// Waits until workers know what `version` of `projection` has to read.
+    pub(crate) async fn version_opened(&self, projection: &str, version: i32) {
+        let sql = "SELECT EXISTS (SELECT FROM diagent.checkpoints WHERE projection = $1 AND version = $2)";
+        until(&format!("{projection} v{version} is opened"), async || {
+            let query = sqlx::query_scalar(sql).bind(projection).bind(version);
+            query.fetch_one(&self.pool).await.expect("its checkpoints")
+        })
+        .await;
+    }
+
     /// Waits until the live version of `projection` has applied all that is in the log now.
     pub(crate) async fn caught_up(&self, projection: &str) {
         let sql = "SELECT version FROM diagent.versions WHERE projection = $1 AND live";

@@ -1,19 +1,33 @@
 //! `diagent projections`: where the read models stand, and what operators do with them while they run.
 
 mod accept_loss;
+mod bar;
 mod dead_letters;
+mod drop_version;
 mod list;
+mod pause;
+mod promote;
 mod rebuild;
+mod rollback;
+mod verify;
 
-use anyhow::{Context as _, ensure};
-use projector::{operate, registry, versions};
+use anyhow::Context as _;
+use events::Clock;
+use projector::{Registered, Stores, registry};
 use sqlx::PgPool;
 
-use self::{accept_loss::AcceptLoss, dead_letters::DeadLettersCommand, list::List};
-use crate::{
-    infra::{self, InfraArgs},
-    print,
+use self::{
+    accept_loss::AcceptLoss,
+    dead_letters::DeadLettersCommand,
+    drop_version::DropVersion,
+    list::List,
+    pause::{Pause, Resume},
+    promote::Promote,
+    rebuild::Rebuild,
+    rollback::Rollback,
+    verify::Verify,
 };
+use crate::infra::{self, InfraArgs, SettingError};
 
 /// Read models: where they stand, and what is done with them.
 #[derive(Debug, clap::Subcommand)]
@@ -21,30 +35,19 @@ pub enum ProjectionsCommand {
     /// Every projection with its version, position and lag
     List(List),
     /// Build another version beside the live one
-    Rebuild {
-        /// The projection
-        name: String,
-        /// Return at once instead of showing how far it is
-        #[arg(long)]
-        no_wait: bool,
-    },
-    /// Show a version to readers; the one before stays, so the same command goes back to it
-    Promote {
-        /// The projection
-        name: String,
-        /// The version that readers see from now on
-        version: i32,
-    },
+    Rebuild(Rebuild),
+    /// Compare a version's rows with the log, while both are written
+    Verify(Verify),
+    /// Show a version to readers, once it has been verified
+    Promote(Promote),
+    /// Show the version that readers saw before
+    Rollback(Rollback),
+    /// Take a version away that readers do not see
+    Drop(DropVersion),
     /// Stop a projection where it is
-    Pause {
-        /// The projection
-        name: String,
-    },
+    Pause(Pause),
     /// Let a paused or halted projection go on
-    Resume {
-        /// The projection
-        name: String,
-    },
+    Resume(Resume),
     AcceptLoss(AcceptLoss),
     /// Events that could not be applied
     #[command(subcommand)]
@@ -55,28 +58,17 @@ impl ProjectionsCommand {
     /// Does it, and says what comes next.
     ///
     /// # Errors
-    /// The database cannot be reached, or there is no such projection.
+    /// The database or the log cannot be reached, or there is no such projection.
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
         match self {
             Self::List(list) => list.run(infra).await,
-            Self::Rebuild { name, no_wait } => rebuild::run(&connect(infra)?, &known(name)?, no_wait).await,
-            Self::Promote { name, version } => promote(&connect(infra)?, &known(name)?, version).await,
-            Self::Pause { name } => {
-                let paused = operate::pause(&connect(infra)?, &known(name.clone())?)
-                    .await
-                    .context(AWAY)?;
-                print::line(format!(
-                    "{name}: {paused} partitions stop within a second; go on with: diagent projections resume {name}"
-                ));
-                Ok(())
-            }
-            Self::Resume { name } => {
-                let resumed = operate::resume(&connect(infra)?, &known(name.clone())?)
-                    .await
-                    .context(AWAY)?;
-                print::line(format!("{name}: {resumed} partitions go on within a second"));
-                Ok(())
-            }
+            Self::Rebuild(command) => command.run(&connect(infra)?).await,
+            Self::Verify(command) => command.run(&stores(infra).await?).await,
+            Self::Promote(command) => command.run(infra).await,
+            Self::Rollback(command) => command.run(&connect(infra)?).await,
+            Self::Drop(command) => command.run(&stores(infra).await?).await,
+            Self::Pause(command) => command.run(&connect(infra)?).await,
+            Self::Resume(command) => command.run(&connect(infra)?).await,
             Self::AcceptLoss(command) => command.run(&connect(infra)?).await,
             Self::DeadLetters(command) => command.run(&connect(infra)?).await,
         }
@@ -89,31 +81,24 @@ fn connect(infra: &InfraArgs) -> anyhow::Result<PgPool> {
     Ok(infra::database(&infra.database_or_ups()?, "operator")?)
 }
 
-/// A name that is one of ours.
-fn known(name: String) -> anyhow::Result<String> {
-    let names: Vec<&str> = registry::all().iter().map(|projection| projection.name).collect();
-    ensure!(
-        names.contains(&name.as_str()),
-        "there is no projection {name}; there are {}",
-        names.join(", ")
-    );
-    Ok(name)
+async fn stores(infra: &InfraArgs) -> anyhow::Result<Stores> {
+    let url = infra.nats_or_ups()?.ok_or_else(|| {
+        let folder = infra.data_dir.display();
+        SettingError(format!(
+            "NATS_URL is not set, and `diagent up` does not run on {folder}"
+        ))
+    })?;
+    Ok(Stores {
+        pool: connect(infra)?,
+        log: infra.log(&url, "operator", Clock::default()).await?,
+    })
 }
 
-async fn promote(pool: &PgPool, name: &str, version: i32) -> anyhow::Result<()> {
-    const LIVE: &str = "SELECT version FROM diagent.versions WHERE projection = $1 AND live";
-    let before: Option<i32> = sqlx::query_scalar(LIVE)
-        .bind(name)
-        .fetch_optional(pool)
-        .await
-        .context(AWAY)?;
-    let mut connection = pool.acquire().await.context(AWAY)?;
-    versions::promote(&mut connection, name, version)
-        .await
-        .context("it could not be promoted")?;
-    print::line(format!("{name}: readers see version {version}"));
-    if let Some(before) = before.filter(|before| *before != version) {
-        print::line(format!("go back with: diagent projections promote {name} {before}"));
-    }
-    Ok(())
+/// The projection of this name.
+fn known(name: &str) -> anyhow::Result<Registered> {
+    let mut all = registry::all();
+    let names: Vec<&str> = all.iter().map(|projection| projection.name).collect();
+    let there_are = format!("there is no projection {name}; there are {}", names.join(", "));
+    let place = all.iter().position(|projection| projection.name == name);
+    Ok(all.swap_remove(place.context(there_are)?))
 }

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressStyle};
-use projector::{migrate, registry};
+use projector::{migrate, versions};
 use sqlx::PgPool;
 
-use super::AWAY;
+use super::{AWAY, bar, known};
 use crate::print;
 
 const POLL: Duration = Duration::from_millis(250);
@@ -19,34 +18,57 @@ const PROGRESS: &str = "SELECT \
     coalesce(max(reason) FILTER (WHERE version = $2 AND state = 'halted'), '') \
     FROM read.checkpoints WHERE projection = $1";
 
-pub(super) async fn run(pool: &PgPool, name: &str, no_wait: bool) -> anyhow::Result<()> {
-    let projections = registry::all();
-    let projection = projections
-        .iter()
-        .find(|projection| projection.name == name)
-        .context("an unknown projection")?;
-    let version = migrate::rebuild(pool, projection)
-        .await
-        .context("the new version could not be made")?;
-    print::line(format!(
-        "{name}: version {version} is built beside the live one by the running projectors"
-    ));
-    if !no_wait {
+/// Build another version beside the live one.
+#[derive(Debug, clap::Args)]
+pub struct Rebuild {
+    /// The projection
+    name: String,
+    /// Return at once instead of showing how far it is
+    #[arg(long)]
+    no_wait: bool,
+    /// Build one more, even when one is being built
+    #[arg(long)]
+    another: bool,
+}
+
+impl Rebuild {
+    /// The running projectors build it; this command only watches, and can be given up and run again.
+    pub(super) async fn run(self, pool: &PgPool) -> anyhow::Result<()> {
+        let projection = known(&self.name)?;
+        let name = projection.name;
+        let begun = if self.another {
+            None
+        } else {
+            versions::unpromoted(pool, &projection).await.context(AWAY)?
+        };
+        let version = if let Some(version) = begun {
+            print::line(format!("{name}: version {version} stands beside the live one already"));
+            version
+        } else {
+            let version = migrate::rebuild(pool, &projection)
+                .await
+                .context("the new version could not be made")?;
+            print::line(format!(
+                "{name}: version {version} is built beside the live one by the running projectors"
+            ));
+            version
+        };
+        if self.no_wait {
+            print::next(&format!("watch it with: diagent projections rebuild {name}"));
+            return Ok(());
+        }
         watch(pool, name, version).await?;
+        print::line(format!("{name}: version {version} has caught up with the live one"));
+        print::next(&format!(
+            "verify it and show it to readers with: diagent projections promote {name}"
+        ));
+        Ok(())
     }
-    print::line(format!(
-        "show it to readers with: diagent projections promote {name} {version}"
-    ));
-    Ok(())
 }
 
 /// Shows a bar until the new version has caught up with the live one.
 async fn watch(pool: &PgPool, name: &str, version: i32) -> anyhow::Result<()> {
-    let bar = ProgressBar::new(0).with_message(format!("{name} v{version}"));
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} events  {per_sec}  {eta}")
-    {
-        bar.set_style(style);
-    }
+    let bar = bar::over_events(format!("{name} v{version}"));
     loop {
         let progress: (i64, i64, String) = sqlx::query_as(PROGRESS)
             .bind(name)
