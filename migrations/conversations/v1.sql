@@ -66,7 +66,9 @@ CREATE TABLE messages (
     PRIMARY KEY (conversation_id, message_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX messages_page ON messages (conversation_id, created_at, message_id);
-CREATE INDEX messages_words ON messages USING gin (to_tsvector('simple', regexp_replace(content, '\W+', ' ', 'g')));
+-- What is said, with the workspace as a word of it: whoever searches their own passes over what others said.
+CREATE INDEX messages_words ON messages
+    USING gin (to_tsvector('simple', 'w' || workspace_id || ' ' || regexp_replace(content, '\W+', ' ', 'g')));
 CREATE INDEX messages_answers ON messages (agent_id, created_at) INCLUDE (conversation_id, low_confidence, first_token_ms)
     WHERE role = 'assistant';
 CREATE INDEX messages_of_team ON messages (agent_id, conversation_id) WHERE role = 'operator';

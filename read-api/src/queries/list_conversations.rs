@@ -5,11 +5,15 @@ use edge::{
     BadInput,
     extract::{Path, Query},
 };
-use events::{AgentId, ConversationId, Timestamp, WorkspaceId};
+use events::{AgentId, Timestamp, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, postgres::PgRow};
 
-use super::{parse_time, time};
+use super::{
+    parse_time,
+    search::{Search, Typed},
+    time,
+};
 use crate::{
     access::Reader,
     app::App,
@@ -109,8 +113,9 @@ pub(super) async fn list(
     {
         return Err(BadInput::invalid("state", "it must be open, claimed or closed").into());
     }
-    let search = filter.q.map(Search::parse).transpose()?.unwrap_or_default();
+    let typed = filter.q.as_deref().map_or(Ok(Typed::Nothing), Typed::parse)?;
     min_position.wait(app, "conversations").await?;
+    let search = Search::plan(&app.pool, workspace_id, typed).await?;
     let query = sqlx::query(LIST)
         .bind(agents.iter().map(ToString::to_string).collect::<Vec<_>>())
         .bind(workspace_id.to_string())
@@ -118,7 +123,7 @@ pub(super) async fn list(
         .bind(filter.human_requested)
         .bind(parse_time("from", filter.from.as_deref())?)
         .bind(parse_time("to", filter.to.as_deref())?)
-        .bind(search.conversation_id)
+        .bind(search.conversations)
         .bind(search.words)
         .bind(after.as_ref().map(|cursor| cursor.time))
         .bind(after.map(|cursor| cursor.id))
@@ -132,37 +137,6 @@ pub(super) async fn list(
         time: row.active_at,
         id: row.conversation_id.clone(),
     }))
-}
-
-/// What is looked for.
-#[derive(Default)]
-struct Search {
-    conversation_id: Option<String>,
-    /// As `to_tsquery` takes them.
-    words: Option<String>,
-}
-
-impl Search {
-    fn parse(text: String) -> Result<Self, BadInput> {
-        if text.chars().count() > 200 {
-            return Err(BadInput::invalid("q", "it must be at most 200 characters"));
-        }
-        if let Ok(conversation_id) = text.trim().parse::<ConversationId>() {
-            return Ok(Self {
-                conversation_id: Some(conversation_id.to_string()),
-                words: None,
-            });
-        }
-        let words: Vec<String> = text
-            .split(|char: char| !char.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(|word| format!("{}:*", word.to_lowercase()))
-            .collect();
-        Ok(Self {
-            conversation_id: None,
-            words: Some(words.join(" & ")).filter(|words| !words.is_empty()),
-        })
-    }
 }
 
 /// One row of `read.conversations`.

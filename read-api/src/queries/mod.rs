@@ -13,6 +13,7 @@ pub mod read_insights;
 pub mod read_knowledge;
 pub mod read_telemetry;
 pub mod read_usage;
+mod search;
 
 use edge::BadInput;
 use events::Timestamp;

@@ -1,0 +1,123 @@
+//! Words that somebody looks for in conversations.
+//!
+//! Rare words are looked up in their index, which knows no order: what it finds is then sorted. Words that are everywhere
+//! are instead checked conversation by conversation, in order, until a page is full. Which of the two is a thousand times
+//! faster depends on the word, so that it is tried out, as far as that is cheap.
+
+use edge::BadInput;
+use events::{ConversationId, WorkspaceId};
+use sqlx::PgPool;
+
+const CHARS_MAX: usize = 200;
+
+/// Messages that are looked up and sorted; words of more messages are everywhere.
+const RARE_MESSAGES_MAX: usize = 5_000;
+
+const MESSAGES: &str = "SELECT m.conversation_id FROM read.messages AS m WHERE m.workspace_id = $1 \
+    AND to_tsvector('simple', 'w' || m.workspace_id || ' ' || regexp_replace(m.content, '\\W+', ' ', 'g')) \
+    @@ to_tsquery('simple', $2) LIMIT $3";
+
+/// Where to look.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// These conversations and no others.
+    pub(super) conversations: Option<Vec<String>>,
+    /// Those with a message that matches, as `to_tsquery` takes it.
+    pub(super) words: Option<String>,
+}
+
+/// What was typed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Typed {
+    Nothing,
+    Conversation(ConversationId),
+    /// The beginnings of words, without whatever is no letter and no digit.
+    Words(Vec<String>),
+}
+
+impl Typed {
+    /// Reads the parameter `q`.
+    ///
+    /// # Errors
+    /// It is too long.
+    pub(super) fn parse(text: &str) -> Result<Self, BadInput> {
+        if text.chars().count() > CHARS_MAX {
+            return Err(BadInput::invalid(
+                "q",
+                format!("it must be at most {CHARS_MAX} characters"),
+            ));
+        }
+        if let Ok(conversation_id) = text.trim().parse() {
+            return Ok(Self::Conversation(conversation_id));
+        }
+        let words = text.split(|char: char| !char.is_alphanumeric());
+        let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+        Ok(if words.is_empty() {
+            Self::Nothing
+        } else {
+            Self::Words(words)
+        })
+    }
+}
+
+impl Search {
+    /// Finds out where to look in a workspace.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub(super) async fn plan(pool: &PgPool, workspace_id: WorkspaceId, typed: Typed) -> sqlx::Result<Self> {
+        let words = match typed {
+            Typed::Nothing => return Ok(Self::default()),
+            Typed::Conversation(conversation_id) => return Ok(Self::of(vec![conversation_id.to_string()])),
+            Typed::Words(words) => words,
+        };
+        let query = format!("w{workspace_id} & {}:*", words.join(":* & "));
+        let limit = i64::try_from(RARE_MESSAGES_MAX + 1).unwrap_or(i64::MAX);
+        let mut found: Vec<String> = sqlx::query_scalar(MESSAGES)
+            .bind(workspace_id.to_string())
+            .bind(&query)
+            .bind(limit)
+            .persistent(false)
+            .fetch_all(pool)
+            .await?;
+        if found.len() > RARE_MESSAGES_MAX {
+            return Ok(Self {
+                conversations: None,
+                words: Some(query),
+            });
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(Self::of(found))
+    }
+
+    const fn of(conversations: Vec<String>) -> Self {
+        Self {
+            conversations: Some(conversations),
+            words: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_typed_becomes_words_that_the_query_language_has_no_meaning_for() {
+        let words = |words: &[&str]| Typed::Words(words.iter().map(|&word| word.to_owned()).collect());
+        for (text, expected) in [
+            ("", Typed::Nothing),
+            (" &|!'\"():*\\% ", Typed::Nothing),
+            ("Refund-policy", words(&["refund", "policy"])),
+            ("O'Neill & ÅNGSTRÖM:*", words(&["o", "neill", "ångström"])),
+            ("7b", words(&["7b"])),
+        ] {
+            assert_eq!(Typed::parse(text).expect("words"), expected, "{text}");
+        }
+        let id = ConversationId::generate();
+        let typed = Typed::parse(&format!(" {id} ")).expect("an id");
+        assert_eq!(typed, Typed::Conversation(id));
+        assert!(Typed::parse(&"x".repeat(CHARS_MAX + 1)).is_err());
+    }
+}
