@@ -6,7 +6,8 @@
 //! 2. [`guard`] says who may come in: tokens, origins, limits, quota, client addresses, bodies.
 //! 3. [`widget`] is the contract, one file per endpoint; [`admin`] and [`takeover`] are for operators and a site's team.
 //! 4. [`relay`] brings token frames from the bus to a response.
-//! 5. [`error`] is the one table of statuses and codes, [`metrics`] the one list of figures, [`mod@openapi`] what is said of all
+//! 5. [`embed`] is the widget itself, as browsers load it.
+//! 6. [`error`] is the one table of statuses and codes, [`metrics`] the one list of figures, [`mod@openapi`] what is said of all
 //!    endpoints at once.
 //!
 //! There is no Postgres here: what a request needs is in the log, or in memory following it.
@@ -16,7 +17,9 @@ pub mod app;
 pub mod checks;
 pub mod committed;
 pub mod config;
+pub mod embed;
 pub mod error;
+pub mod etag;
 pub mod guard;
 pub mod metrics;
 pub mod openapi;
@@ -67,7 +70,12 @@ pub async fn run(config: Config, log: Log, listener: TcpListener, tasks: Tasks) 
         },
         edge::metrics::install(),
     );
-    let router = edge::layers(api.merge(edge::docs::router(description)).merge(health), "command-api");
+    let router = edge::layers(
+        api.merge(embed::router())
+            .merge(edge::docs::router(description))
+            .merge(health),
+        "command-api",
+    );
     // Outside of everything, so that also a 404 and a panic can be read by a browser on another site.
     let router = router.layer(from_fn_with_state(dashboard, guard::cors::cross_origin));
     edge::serve(listener, router, &tasks, ServeLimits::default())

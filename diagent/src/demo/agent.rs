@@ -46,40 +46,69 @@ pub fn agent(demo_origin: &str) -> Value {
     })
 }
 
-/// What the chat does by itself: a trigger, the paths it holds on, and an action; each at most once a visit.
+/// What the chat does by itself (`events::agent::BehaviorRule`).
 fn behavior_rules() -> Value {
     json!([
         {
             "id": "01KDEM0RVE0000000000000001",
-            "pages": ["/"],
-            "trigger": { "type": "scroll", "percent": 60 },
-            "action": { "type": "open" },
+            "conditions": { "url_patterns": ["/"], "scroll_percent": 60 },
+            "action": {
+                "kind": "cta",
+                "message": "New here? I can tell you how renting by post works.",
+                "label": "How does it work?",
+                "prompt": "How does renting gear work?",
+            },
         },
         {
             "id": "01KDEM0RVE0000000000000002",
-            "pages": ["/pricing"],
-            "trigger": { "type": "scroll", "percent": 40 },
+            "conditions": { "url_patterns": ["/pricing"], "scroll_percent": 40 },
             "action": {
-                "type": "nudge",
+                "kind": "cta",
                 "message": "Not sure what your trip will cost? I can tell you.",
-                "cta": { "label": "Price of a weekend", "prompt": "How much does a weekend for two cost?" },
+                "label": "Price of a weekend",
+                "prompt": "How much does a weekend for two cost?",
             },
         },
         {
             "id": "01KDEM0RVE0000000000000003",
-            "pages": ["/refunds", "/shipping"],
-            "trigger": { "type": "time", "seconds": 20 },
+            "conditions": { "url_patterns": ["/refunds", "/shipping"], "idle_seconds": 20 },
             "action": {
-                "type": "nudge",
+                "kind": "cta",
                 "message": "Plans changed? I know the small print by heart.",
-                "cta": { "label": "How do I cancel?", "prompt": "How do I cancel my order?" },
+                "label": "How do I cancel?",
+                "prompt": "How do I cancel my order?",
+            },
+        },
+        {
+            "id": "01KDEM0RVE0000000000000004",
+            "conditions": { "intent_keywords": ["complaint", "complain", "speak to someone", "speak to a person"] },
+            "action": {
+                "kind": "route",
+                "to": "human",
+                "message": "One of us at the library can take over.",
+                "label": "Fetch a person",
+            },
+        },
+        {
+            "id": "01KDEM0RVE0000000000000005",
+            "conditions": { "exit_intent": true, "message_count": 2 },
+            "action": { "kind": "lead_capture", "message": "Shall we write to you when your gear is free?" },
+        },
+        {
+            "id": "01KDEM0RVE0000000000000006",
+            "conditions": {},
+            "action": {
+                "kind": "curated",
+                "questions": ["Who are you?", "Are you a bot?", "Am I talking to a person?"],
+                "answer": "I am Fern, the library's assistant: a program that answers from this site's pages. The people \
+                           behind the counter can join whenever you ask for them.",
             },
         },
     ])
 }
 
 /// The demo's origin, and the other name of the same loopback address: people type both.
-fn origins(demo_origin: &str) -> Vec<String> {
+pub(super) fn origins(demo_origin: &str) -> Vec<String> {
     let twin = if demo_origin.contains("//127.0.0.1") {
         Some(demo_origin.replacen("//127.0.0.1", "//localhost", 1))
     } else if demo_origin.contains("//localhost") {

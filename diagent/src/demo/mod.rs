@@ -1,6 +1,6 @@
 //! The demo: the site of a gear library that does not exist, and the agent that knows exactly its pages.
 //!
-//! - [`router`] serves the pages, one stylesheet and one script; the script is a plain client of the widget API.
+//! - [`router`] serves the pages and one stylesheet; one script tag brings the widget, as on any customer's site.
 //! - [`workspace`] and [`agent`] are the definitions that `up` puts, [`documents`] is the agent's knowledge.
 //!
 //! Nothing here is special: the agent is defined, taught and asked through the same public API as any other.

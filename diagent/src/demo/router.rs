@@ -1,5 +1,10 @@
-//! The site over HTTP. No inline script or style, and only the widget API may be called: the policy says so to browsers.
+//! The site over HTTP. No inline script or style, and nobody but the widget's server may be asked: the policy says so to
+//! browsers, as a careful customer's does.
 
+use super::{
+    agent::origins,
+    site::{self, PAGES},
+};
 use axum::{
     Router,
     body::Bytes,
@@ -8,45 +13,33 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
-use serde_json::json;
-
-use super::{
-    AGENT_ID,
-    site::{self, PAGES},
-};
 
 const HTML: &str = "text/html; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Files beside the pages: path, type, content.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 4] = [
     (
         "/assets/site.css",
         "text/css; charset=utf-8",
         include_str!("assets/site.css"),
-    ),
-    (
-        "/assets/chat.js",
-        "text/javascript; charset=utf-8",
-        include_str!("assets/chat.js"),
     ),
     ("/assets/hills.svg", SVG, include_str!("assets/hills.svg")),
     ("/favicon.svg", SVG, include_str!("assets/favicon.svg")),
     ("/robots.txt", "text/plain; charset=utf-8", "User-agent: *\nAllow: /\n"),
 ];
 
-/// The demo site. Its chat calls the widget API at `command_api_url`, for example `http://127.0.0.1:8080`.
+/// The demo site. Its widget comes from `command_api_url`, for example `http://127.0.0.1:8080`, and calls it.
 pub fn router(command_api_url: String) -> Router {
     let api = command_api_url.trim_end_matches('/').to_owned();
-    let config = json!({ "api": api, "agent_id": AGENT_ID }).to_string();
-    let mut router = Router::new().route("/config.json", content("application/json", config));
+    let mut router = Router::new();
     for page in PAGES {
-        router = router.route(page.path, content(HTML, page.html()));
+        router = router.route(page.path, content(HTML, page.html(&api)));
     }
     for (path, kind, text) in FILES {
         router = router.route(path, content(kind, text.to_owned()));
     }
-    let missing = Bytes::from(site::not_found());
+    let missing = Bytes::from(site::not_found(&api));
     let missing = get(move || async move { (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, HTML)], missing) });
     let headers = headers(&api);
     // A route and no fallback: whoever serves this router puts a fallback of its own on it.
@@ -65,8 +58,10 @@ fn content(kind: &'static str, text: String) -> MethodRouter {
 
 /// What every answer carries.
 fn headers(api: &str) -> HeaderMap {
+    // `init` may call the socket's host by its other name.
+    let sockets = origins(&api.replacen("http", "ws", 1)).join(" ");
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' {api}; \
+        "default-src 'none'; script-src {api}; style-src 'self'; img-src 'self'; connect-src {api} {sockets}; \
          form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     );
     let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
@@ -94,12 +89,14 @@ mod tests {
     };
 
     use super::*;
-    use crate::demo::documents;
+    use crate::demo::{AGENT_ID, documents};
+
+    const API: &str = "http://127.0.0.1:8080";
 
     #[tokio::test]
     async fn the_agent_knows_exactly_what_is_served() {
         let site = Site::serve().await;
-        for document in documents("http://127.0.0.1:8082") {
+        for document in documents("http://127.0.0.1:8082", API) {
             let path = document
                 .url
                 .strip_prefix("http://127.0.0.1:8082")
@@ -136,10 +133,10 @@ mod tests {
         let site = Site::serve().await;
         let answer = site.get("/").await;
         assert!(answer.head.contains("content-security-policy: default-src 'none'"));
-        assert!(answer.head.contains("connect-src 'self' http://127.0.0.1:8080;"));
+        assert!(answer.head.contains("script-src http://127.0.0.1:8080;"));
         assert!(!answer.head.contains("unsafe"), "{}", answer.head);
         for page in PAGES {
-            let html = page.html();
+            let html = page.html(API);
             for inline in ["<style", " style=\"", "<script>", " onclick=", "javascript:"] {
                 assert!(!html.contains(inline), "{inline} on {}", page.path);
             }
@@ -147,10 +144,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_script_is_told_where_the_api_is() {
-        let answer = Site::serve().await.get("/config.json").await;
-        let config: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
-        assert_eq!(config, json!({ "api": "http://127.0.0.1:8080", "agent_id": AGENT_ID }));
+    async fn one_tag_brings_the_widget() {
+        let page = Site::serve().await.get("/pricing").await.body;
+        let tag = format!(r#"<script async src="{API}/widget.js" data-agent-id="{AGENT_ID}"></script>"#);
+        assert_eq!(page.matches("<script").count(), 1);
+        assert!(page.contains(&tag), "{page}");
     }
 
     #[tokio::test]
@@ -188,7 +186,7 @@ mod tests {
             let address = listener.local_addr().expect("an address");
             let tasks = Tasks::new();
             let serving = tasks.clone();
-            let router = router("http://127.0.0.1:8080/".to_owned());
+            let router = router(format!("{API}/"));
             tasks.spawn(async move {
                 drop(edge::serve(listener, router, &serving, ServeLimits::default()).await);
             });

@@ -32,8 +32,9 @@ pub(super) async fn load(
     };
     let token = operators.mint(&operator, Clock::default().now(), TOKEN_LIFETIME)?;
     let origin = format!("http://{demo_address}");
+    let server = format!("http://{command_api}");
     let api = Api {
-        base: format!("http://{command_api}/api/v1"),
+        base: format!("{server}/api/v1"),
         token,
         client: reqwest::Client::builder().build()?,
     };
@@ -41,7 +42,7 @@ pub(super) async fn load(
         .await?;
     api.put(&format!("agents/{}", demo::AGENT_ID), &demo::agent(&origin))
         .await?;
-    let documents = demo::documents(&origin);
+    let documents = demo::documents(&origin, &server);
     for demo::Document { url, title, html } in &documents {
         let body = json!({ "url": url, "title": title, "html": html });
         api.put(&format!("agents/{}/documents", demo::AGENT_ID), &body).await?;
