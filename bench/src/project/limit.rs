@@ -22,10 +22,10 @@ const TABLE: &str = "DROP TABLE IF EXISTS limit_rows;
 const INSERT: &str = "INSERT INTO limit_rows (agent_id, at, event, rule_id, page, partition, sequence)
     SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bigint[])";
 
-/// Rows per second: one row per event, in transactions of a thousand, by as many connections as there are partitions.
-pub(crate) async fn insert(servers: &Servers, rows: &[Row]) -> anyhow::Result<f64> {
+/// Rows per second: one row per event, in transactions of a thousand, by `connections` at once.
+pub(crate) async fn insert(servers: &Servers, rows: &[Row], connections: u16) -> anyhow::Result<f64> {
     sqlx::raw_sql(TABLE).execute(&servers.pool).await?;
-    let share = rows.len().div_ceil(usize::from(PARTITIONS));
+    let share = rows.len().div_ceil(usize::from(connections));
     let started = Instant::now();
     let shares = rows.chunks(share).zip(0..);
     try_join_all(shares.map(|(rows, partition)| insert_share(&servers.pool, rows, partition))).await?;

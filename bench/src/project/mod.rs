@@ -1,5 +1,5 @@
 //! Read models on a large log, with the projector as a process of its own: the rate of a rebuild beside plain set-based
-//! inserts of one row per event, the lag under a steady load and beside a rebuild, and how long partitions take to move.
+//! inserts of one row per event (by one connection, and by as many as there are partitions), the lag under a steady load and beside a rebuild, and how long partitions take to move.
 
 mod fill;
 mod lag;
@@ -11,7 +11,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use self::{fill::Filled, lag::Lag, process::Projector, servers::Servers};
+use self::{
+    fill::Filled,
+    lag::Lag,
+    process::Projector,
+    servers::{PARTITIONS, Servers},
+};
 use crate::report::{Figure, Report};
 
 /// All of the product's projections that read visitors' events.
@@ -35,20 +40,25 @@ pub(crate) async fn run(events: usize) -> anyhow::Result<Report> {
 #[expect(clippy::cast_precision_loss, reason = "a few millions")]
 async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> anyhow::Result<()> {
     let read = limit::read(&servers.log).await?;
-    let before = limit::insert(servers, &filled.rows).await?;
+    let alone = limit::insert(servers, &filled.rows, 1).await?;
+    let before = limit::insert(servers, &filled.rows, PARTITIONS).await?;
     for projection in PROJECTIONS {
         let projector = Projector::start(servers, &["--only", projection])?;
         let rate = process::built(servers, projection, 1).await?;
         projector.stop().await?;
         if projection == "telemetry" {
-            let after = limit::insert(servers, &filled.rows).await?;
+            let after = limit::insert(servers, &filled.rows, PARTITIONS).await?;
             // Of the events that it reads, those that become rows.
-            let share = filled.rows.len() as f64 / servers.events().await? as f64;
-            report.row(
-                "rebuild of telemetry, its own events; limit: one row for each by UNNEST",
-                events_per_second(rate * share, Some(f64::midpoint(before, after))),
-                "60000 events/s, ratio 0.50",
-            );
+            let own = rate * filled.rows.len() as f64 / servers.events().await? as f64;
+            for (connections, limit) in [("one", alone), ("eight", f64::midpoint(before, after))] {
+                report.row(
+                    format!(
+                        "rebuild of telemetry, its own events; limit: UNNEST of a row for each, {connections} at once"
+                    ),
+                    events_per_second(own, Some(limit)),
+                    "60000 events/s, ratio 0.50",
+                );
+            }
         }
         report.row(
             format!("rebuild of {projection}, all events; limit: reading them"),

@@ -57,7 +57,7 @@ impl Projection for Telemetry {
         if counts.is_empty() {
             return Ok(());
         }
-        let texts = |text: fn(&Key) -> &String| counts.keys().map(text).cloned().collect::<Vec<_>>();
+        let texts = |text: fn(&Key) -> &String| counts.keys().map(|key| text(key).as_str()).collect::<Vec<_>>();
         sqlx::query(ADD)
             .bind(texts(|key| &key.agent_id))
             .bind(counts.keys().map(|key| key.day).collect::<Vec<_>>())
