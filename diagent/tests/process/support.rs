@@ -100,6 +100,9 @@ impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            eprintln!("it said, in {}:\n{}", self.output.display(), self.said());
+        }
     }
 }
 

@@ -75,13 +75,7 @@ impl Connection {
     #[expect(clippy::disallowed_methods, reason = "the keeper ends with its handle")]
     async fn open(config: &LogConfig) -> Result<Self, ConnectError> {
         let (client, link) = (|| connect(config))
-            .retry(
-                ExponentialBuilder::default()
-                    .with_min_delay(Duration::from_millis(50))
-                    .with_max_delay(Duration::from_secs(1))
-                    .with_max_times(usize::MAX)
-                    .with_total_delay(Some(STARTUP_PATIENCE)),
-            )
+            .retry(startup())
             .notify(|error, _| tracing::warn!(%error, "NATS cannot be reached yet"))
             .await
             .map_err(ConnectError::Unreachable)?;
@@ -140,6 +134,15 @@ async fn keep(
         }
         up.send_replace(now != Link::Down);
     }
+}
+
+/// When a starting process tries again.
+fn startup() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(1))
+        .with_max_times(usize::MAX)
+        .with_total_delay(Some(STARTUP_PATIENCE))
 }
 
 async fn connect(config: &LogConfig) -> Result<(Client, watch::Receiver<Link>), async_nats::ConnectError> {
@@ -202,7 +205,11 @@ impl Log {
     /// NATS is away, or another log (or a log of another shape) stands there.
     pub async fn connect(config: &LogConfig, clock: Clock) -> Result<Self, ConnectError> {
         let connection = Connection::open(config).await?;
-        let identity = streams::establish(&connection.jetstream, config).await?;
+        let identity = (|| streams::establish(&connection.jetstream, config))
+            .retry(startup())
+            .when(|error| matches!(error, ConnectError::Stream { .. }))
+            .notify(|error, _| tracing::warn!(error = error as &dyn std::error::Error, "the log cannot be opened yet"))
+            .await?;
         Ok(Self {
             shared: Arc::new_cyclic(|shared| Shared {
                 group_commit: GroupCommit::start(shared, identity.partitions),

@@ -2,15 +2,36 @@
 
 use std::time::Duration;
 
+use embedded::testing;
 use events::{
-    MessageId,
+    Clock, Log, MessageId,
     cloud_event::Meta,
     conversation::Conversation,
-    log::{Counter, ExecuteError, FrameWriter, LogError},
+    log::{Counter, ExecuteError, FrameWriter, LogConfig, LogError},
     tokens::FrameBody,
 };
 
-use crate::support::{Bench, Someone, clear, post, run};
+use crate::support::{Bench, Someone, clear, config, post, run};
+
+#[tokio::test]
+async fn a_server_that_dies_while_the_log_is_made_costs_the_starting_process_nothing_but_time() {
+    let mut nats = testing::nats().await;
+    let many = LogConfig {
+        partitions: 64,
+        ..config(&nats)
+    };
+    let starting = tokio::spawn(async move { Log::connect(&many, Clock::default()).await });
+    let first = nats.store().join("jetstream/$G/streams/CONTROL");
+    while !first.exists() {
+        tokio::task::yield_now().await;
+    }
+
+    nats.kill();
+    nats.restart().await;
+
+    let log = starting.await.expect("no panic").expect("a log");
+    log.ping().await.expect("it answers");
+}
 
 #[tokio::test]
 async fn while_the_server_is_away_writes_say_so_and_recover_by_themselves() {
