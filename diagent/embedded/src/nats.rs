@@ -97,7 +97,7 @@ impl NatsServer {
 }
 
 /// What only tests need.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Options<'a> {
     /// A free one when there is none.
     pub(crate) port: Option<u16>,

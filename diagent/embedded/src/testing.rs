@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use rustix::process::Signal;
@@ -15,6 +16,9 @@ static BINARIES: OnceCell<Binaries> = OnceCell::const_new();
 static POSTGRES: OnceCell<Postgres> = OnceCell::const_new();
 static TEMPLATES: Mutex<Option<HashMap<String, String>>> = Mutex::const_new(None);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// How often a server is started again on its port, a second apart.
+const RESTARTS: usize = 10;
 
 /// A NATS server of one's own, with `sync_interval: always`.
 pub struct TestNats {
@@ -68,8 +72,9 @@ impl TestNats {
             port: Some(self.server.port()),
             remove: Some(&self.folder),
         };
-        let started = NatsServer::start_with(binaries().await, &self.folder, &self.password, options).await;
-        self.server = started.expect("the NATS server again");
+        let binaries = binaries().await;
+        self.server =
+            on_its_port(async || NatsServer::start_with(binaries, &self.folder, &self.password, options).await).await;
     }
 
     /// Stops it in the middle of what it does.
@@ -151,7 +156,7 @@ pub struct TestPostgres {
 /// It cannot be started.
 pub async fn own_postgres() -> TestPostgres {
     let (folder, password) = (folder(), new_secret());
-    let server = start(&folder, &password, None).await;
+    let server = start(&folder, &password, None).await.expect("a PostgreSQL server");
     TestPostgres {
         server,
         folder,
@@ -176,9 +181,12 @@ impl TestPostgres {
     }
 
     /// Starts it again, on the same port and data.
+    ///
+    /// # Panics
+    /// It cannot be started.
     pub async fn restart(&mut self) {
         let port = self.server.client().port();
-        self.server = start(&self.folder, &self.password, Some(port)).await;
+        self.server = on_its_port(async || start(&self.folder, &self.password, Some(port)).await).await;
     }
 }
 
@@ -189,20 +197,34 @@ impl Drop for TestPostgres {
     }
 }
 
-async fn start(folder: &Path, password: &str, port: Option<u16>) -> Postgres {
+/// Starts a server again on the port it had. Meanwhile somebody else may have it for a moment: a client that tries to reach the
+/// server can be given that very port for its own end, and is then connected to itself until it gives up.
+async fn on_its_port<S>(start: impl AsyncFn() -> anyhow::Result<S>) -> S {
+    for _ in 1..RESTARTS {
+        if let Ok(server) = start().await {
+            return server;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    start().await.expect("the server again")
+}
+
+async fn start(folder: &Path, password: &str, port: Option<u16>) -> anyhow::Result<Postgres> {
     let options = postgres::Options {
         port,
         remove: Some(folder),
         volatile: true,
     };
-    Postgres::start_with(binaries().await, folder, password, options)
-        .await
-        .expect("a PostgreSQL server")
+    Postgres::start_with(binaries().await, folder, password, options).await
 }
 
 async fn shared() -> &'static Postgres {
     POSTGRES
-        .get_or_init(async || start(&folder(), &new_secret(), None).await)
+        .get_or_init(async || {
+            start(&folder(), &new_secret(), None)
+                .await
+                .expect("a PostgreSQL server")
+        })
         .await
 }
 
