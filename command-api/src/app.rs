@@ -17,6 +17,7 @@ use crate::{
     error::ApiError,
     guard::{client_ip::TrustedProxies, token::WidgetKeys},
     metrics,
+    pusher::{Live, app_key::AppKey},
 };
 
 /// Everything that a request may need. Cheap to clone.
@@ -33,6 +34,8 @@ pub struct Parts {
     pub limits: LimitsConfig,
     pub trusted_proxies: TrustedProxies,
     pub reverb: ReverbConfig,
+    pub app_key: AppKey,
+    pub live: Live,
     pub sync_answer_timeout: Duration,
     pub stream_drain_grace: Duration,
     pub tasks: Tasks,
@@ -47,6 +50,7 @@ impl App {
         let keys = config.keys()?;
         let directory = Directory::follow(&log).await?;
         let revocations = log.revocations().await?;
+        let live = Live::follow(&log, &revocations, config.reverb.place_limits()).await?;
         Ok(Self(Arc::new(Parts {
             log,
             directory,
@@ -56,6 +60,8 @@ impl App {
             limits: config.limits,
             trusted_proxies: config.trusted_proxies,
             reverb: config.reverb,
+            app_key: keys.app,
+            live,
             sync_answer_timeout: config.sync_answer_timeout,
             stream_drain_grace: config.stream_drain_grace,
             tasks,

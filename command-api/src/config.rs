@@ -6,7 +6,10 @@ use std::{net::SocketAddr, num::ParseIntError, time::Duration};
 
 use edge::{Secret, operator::OperatorKey};
 
-use crate::guard::{client_ip::TrustedProxies, dashboard::DashboardOrigins, token::WidgetKeys};
+use crate::{
+    guard::{client_ip::TrustedProxies, dashboard::DashboardOrigins, token::WidgetKeys},
+    pusher::{PlaceLimits, app_key::AppKey},
+};
 
 /// Secrets shorter than this, in bytes, are refused.
 pub const SECRET_BYTES_MIN: usize = 32;
@@ -59,7 +62,7 @@ pub struct Config {
     pub limits: LimitsConfig,
 }
 
-/// Where `init` sends the widget for live events.
+/// The socket for live events, and where `init` says it is.
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "command_api_reverb")]
 pub struct ReverbConfig {
@@ -78,6 +81,44 @@ pub struct ReverbConfig {
     /// `ws` or `wss`
     #[arg(long, env = "REVERB_SCHEME", default_value = "ws")]
     pub reverb_scheme: String,
+
+    /// Signs who may listen, at least 32 bytes; by default it is derived from `WIDGET_JWT_SECRET`
+    #[arg(long, env = "REVERB_APP_SECRET", hide_env_values = true)]
+    pub reverb_app_secret: Option<Secret>,
+
+    /// A client that hears nothing on its socket for this long asks whether it is still open; whole seconds
+    #[arg(long, env = "REVERB_ACTIVITY_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
+    pub reverb_activity_timeout: Duration,
+
+    /// Sockets that one instance holds at most; 0 is without limit
+    #[arg(long, env = "REVERB_SOCKETS_MAX", default_value_t = 10_000)]
+    pub reverb_sockets_max: usize,
+
+    /// Sockets that one client address holds at most; 0 is without limit
+    #[arg(long, env = "REVERB_SOCKETS_PER_ADDRESS", default_value_t = 200)]
+    pub reverb_sockets_per_address: usize,
+}
+
+impl ReverbConfig {
+    /// At least a second: less would be a socket that only asks whether it is open.
+    pub(crate) fn activity_timeout(&self) -> Duration {
+        self.reverb_activity_timeout.max(Duration::from_secs(1))
+    }
+
+    pub(crate) const fn place_limits(&self) -> PlaceLimits {
+        PlaceLimits {
+            of_instance: self.reverb_sockets_max,
+            of_address: self.reverb_sockets_per_address,
+        }
+    }
+
+    fn app_key(&self, widget: &Secret) -> Result<AppKey, ConfigError> {
+        let secret = match &self.reverb_app_secret {
+            Some(secret) if !secret.expose().is_empty() => long_enough("REVERB_APP_SECRET", Some(secret))?.clone(),
+            _ => AppKey::derived_secret(widget),
+        };
+        Ok(AppKey::new(self.reverb_app_key.clone(), secret))
+    }
 }
 
 /// Requests that one key may make in a minute; 0 is without limit. The defaults are the contract's.
@@ -110,14 +151,15 @@ pub enum ConfigError {
     Short(&'static str),
 }
 
-/// What tokens are checked with.
+/// What tokens and subscriptions are signed and checked with.
 pub(crate) struct Keys {
     pub(crate) widget: WidgetKeys,
     pub(crate) operators: OperatorKey,
+    pub(crate) app: AppKey,
 }
 
 impl Config {
-    /// The keys of both kinds of tokens.
+    /// The keys of both kinds of tokens, and of subscriptions.
     pub(crate) fn keys(&self) -> Result<Keys, ConfigError> {
         let widget = long_enough("WIDGET_JWT_SECRET", self.widget_jwt_secret.as_ref())?;
         let previous = match &self.widget_jwt_secret_previous {
@@ -131,6 +173,7 @@ impl Config {
         Ok(Keys {
             widget: WidgetKeys::new(widget, previous),
             operators,
+            app: self.reverb.app_key(widget)?,
         })
     }
 }

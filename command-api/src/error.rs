@@ -48,7 +48,7 @@ pub enum ApiError {
     #[error("The conversation is closed.")]
     ConversationClosed,
     #[error("Somebody else has taken the conversation over.")]
-    ClaimedByAnother,
+    ClaimedByAnother { name: String },
     #[error("Nobody has taken the conversation over.")]
     NotClaimed,
     #[error("The agent belongs to another workspace.")]
@@ -59,6 +59,10 @@ pub enum ApiError {
     AnswerPending { answer_id: MessageId },
     #[error("No answer could be given.")]
     AnswerFailed { answer_id: MessageId },
+    #[error("This address is for WebSockets.")]
+    UpgradeRequired,
+    #[error("There are too many connections.")]
+    TooManyConnections,
     #[error("The request took too long.")]
     TimedOut,
     #[error("The log cannot be read or written right now.")]
@@ -106,12 +110,14 @@ impl ApiError {
             }
             Self::TurnInProgress { .. } => (StatusCode::CONFLICT, "turn_in_progress", SOON),
             Self::ConversationClosed => (StatusCode::CONFLICT, "conversation_closed", None),
-            Self::ClaimedByAnother => (StatusCode::CONFLICT, "claimed_by_another", None),
+            Self::ClaimedByAnother { .. } => (StatusCode::CONFLICT, "claimed_by_another", None),
             Self::NotClaimed => (StatusCode::CONFLICT, "not_claimed", None),
             Self::AgentInOtherWorkspace => (StatusCode::CONFLICT, "agent_in_other_workspace", None),
             Self::DocumentTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "document_too_large", None),
             Self::AnswerPending { .. } => (StatusCode::GATEWAY_TIMEOUT, "answer_pending", SOON),
             Self::AnswerFailed { .. } => (StatusCode::SERVICE_UNAVAILABLE, "answer_failed", SOON),
+            Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "upgrade_required", None),
+            Self::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, "too_many_connections", SOON),
             Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, "timeout", SOON),
             Self::LogUnavailable(error) => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -119,16 +125,6 @@ impl ApiError {
                 Some(error.retry_after()),
             ),
             Self::BusUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", SOON),
-        }
-    }
-
-    /// The answer that the caller can go on to read, where there is one.
-    const fn message_id(&self) -> Option<MessageId> {
-        match self {
-            Self::TurnInProgress { answer_id }
-            | Self::AnswerPending { answer_id }
-            | Self::AnswerFailed { answer_id } => Some(*answer_id),
-            _ => None,
         }
     }
 }
@@ -153,16 +149,16 @@ impl Failure for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let is_unauthorized = matches!(self, Self::Unauthorized);
-        let named = self.message_id().map(|message_id| NamedError::of(&self, message_id));
+        let named = NamedError::of(&self);
         let mut response = failure_response(self);
         if is_unauthorized {
             let bearer = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
         }
         if let Some(named) = named {
-            response
-                .headers_mut()
-                .extend([message_id_header(named.error.message_id)]);
+            if let Named::MessageId(message_id) = named.error.named {
+                response.headers_mut().extend([message_id_header(message_id)]);
+            }
             if let Ok(body) = serde_json::to_vec(&named) {
                 *response.body_mut() = body.into();
             }
@@ -171,7 +167,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The envelope with the answer that the caller can go on to read.
+/// The envelope with what the caller can go on with.
 #[derive(Serialize)]
 struct NamedError {
     error: NamedDetail,
@@ -182,20 +178,43 @@ struct NamedDetail {
     code: &'static str,
     message: String,
     request_id: String,
-    message_id: MessageId,
+    #[serde(flatten)]
+    named: Named,
+}
+
+/// What a refusal names beside its code.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Named {
+    /// The answer that the caller can go on to read.
+    MessageId(MessageId),
+    /// The name of the person who has the conversation.
+    ClaimedBy(String),
 }
 
 impl NamedError {
-    fn of(error: &ApiError, message_id: MessageId) -> Self {
+    fn of(error: &ApiError) -> Option<Self> {
+        let named = match error {
+            ApiError::TurnInProgress { answer_id }
+            | ApiError::AnswerPending { answer_id }
+            | ApiError::AnswerFailed { answer_id } => Named::MessageId(*answer_id),
+            ApiError::ClaimedByAnother { name } => Named::ClaimedBy(name.clone()),
+            _ => return None,
+        };
+        let message = match &named {
+            Named::MessageId(_) => error.to_string(),
+            // The error's own text goes to the request log, where nobody's name belongs.
+            Named::ClaimedBy(name) => format!("{name} has taken the conversation over."),
+        };
         let (_, code, _) = error.row();
-        Self {
-            error: NamedDetail {
-                code,
-                message: error.to_string(),
-                request_id: edge::request_id(),
-                message_id,
-            },
-        }
+        let request_id = edge::request_id();
+        let error = NamedDetail {
+            code,
+            message,
+            request_id,
+            named,
+        };
+        Some(Self { error })
     }
 }
 
@@ -206,7 +225,7 @@ impl From<conversation::Refusal> for ApiError {
             R::TurnInProgress { answer_id } => Self::TurnInProgress { answer_id },
             R::Closed => Self::ConversationClosed,
             R::MessageUnknown | R::TurnNotOpen => Self::MessageNotFound,
-            R::ClaimedByAnother { .. } => Self::ClaimedByAnother,
+            R::ClaimedByAnother { name } => Self::ClaimedByAnother { name },
             R::NotClaimed => Self::NotClaimed,
         }
     }

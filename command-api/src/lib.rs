@@ -5,7 +5,7 @@
 //! 1. [`config`] is what it is told from outside, [`app`] the one state, [`router`] every route in one list.
 //! 2. [`guard`] says who may come in: tokens, origins, limits, quota, client addresses, bodies.
 //! 3. [`widget`] is the contract, one file per endpoint; [`admin`] and [`takeover`] are for operators and a site's team.
-//! 4. [`relay`] brings token frames from the bus to a response.
+//! 4. [`relay`] brings token frames from the bus to a response, [`pusher`] live events from the log to sockets.
 //! 5. [`embed`] is the widget itself, as browsers load it.
 //! 6. [`error`] is the one table of statuses and codes, [`metrics`] the one list of figures, [`mod@openapi`] what is said of all
 //!    endpoints at once.
@@ -23,6 +23,7 @@ pub mod etag;
 pub mod guard;
 pub mod metrics;
 pub mod openapi;
+pub mod pusher;
 pub mod relay;
 pub mod router;
 pub mod takeover;

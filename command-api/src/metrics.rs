@@ -12,6 +12,13 @@ const FIRST_TOKEN_SECONDS: &str = "widget_first_token_seconds";
 const OPEN_STREAMS: &str = "widget_open_streams";
 /// Streams that ended. Label `outcome`: done, error, gone, slow, draining.
 const STREAMS: &str = "widget_streams_total";
+/// Sockets and event streams that are open now.
+const OPEN_SOCKETS: &str = "live_open_sockets";
+/// Sockets that ended. Label `outcome`: gone, refused, `no_room`, `nothing_joined`, slow, silent, `too_much`, `too_large`,
+/// erased, draining.
+const SOCKETS: &str = "live_sockets_total";
+/// Events that were sent to a listener. Label `event`.
+const EVENTS: &str = "live_events_total";
 /// Requests that a limit refused. Label `bucket`.
 const THROTTLED: &str = "widget_throttled_total";
 /// Requests that passed because the counter could not be reached. Label `bucket`.
@@ -33,6 +40,17 @@ pub fn describe() {
     );
     describe_gauge!(OPEN_STREAMS, Unit::Count, "Answer streams that are open now.");
     describe_counter!(STREAMS, Unit::Count, "Answer streams that ended, by outcome.");
+    describe_gauge!(
+        OPEN_SOCKETS,
+        Unit::Count,
+        "Sockets and event streams that are open now."
+    );
+    describe_counter!(
+        SOCKETS,
+        Unit::Count,
+        "Sockets and event streams that ended, by outcome."
+    );
+    describe_counter!(EVENTS, Unit::Count, "Live events that were sent, by name.");
     describe_counter!(THROTTLED, Unit::Count, "Requests that a rate limit refused, by bucket.");
     describe_counter!(
         FAILED_OPEN,
@@ -82,6 +100,34 @@ pub fn over_quota() {
 /// A stream ended.
 pub fn stream_ended(outcome: &'static str) {
     counter!(STREAMS, "outcome" => outcome).increment(1);
+}
+
+/// A socket ended.
+pub fn socket_ended(outcome: &'static str) {
+    counter!(SOCKETS, "outcome" => outcome).increment(1);
+}
+
+/// A listener was told of an event.
+pub fn event_told(event: &'static str) {
+    counter!(EVENTS, "event" => event).increment(1);
+}
+
+/// Counts one open socket until dropped.
+#[derive(Debug)]
+pub struct OpenSocket(());
+
+impl OpenSocket {
+    /// One more socket is open.
+    pub fn begin() -> Self {
+        gauge!(OPEN_SOCKETS).increment(1);
+        Self(())
+    }
+}
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        gauge!(OPEN_SOCKETS).decrement(1);
+    }
 }
 
 /// Counts one open stream until dropped.

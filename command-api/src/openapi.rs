@@ -23,6 +23,7 @@ use utoipa::{
     tags(
         (name = "widget", description = "Called by browsers, with the token that `init` gives. CORS on every answer."),
         (name = "admin", description = "Workspaces, agents and what they know. Scope `admin`; reading needs `read`."),
+        (name = "live", description = "Live events over the Pusher protocol, version 7: for pusher-js, Laravel Echo and their like."),
         (name = "takeover", description = "A person answers instead of the agent. Scope `write`."),
     )
 )]

@@ -16,7 +16,8 @@ use crate::{
         limits,
     },
     openapi,
-    takeover::{claim, close, release, reply},
+    pusher::{authorise, connect, stream_events},
+    takeover::{announce_typing, claim, close, release, reply},
     widget::{
         capture_lead, clear_conversation, close_conversation, erase_me, init, list_conversations, list_messages,
         post_message, rate_conversation, rate_message, read_conversation, read_me, record_event, request_human,
@@ -36,6 +37,7 @@ pub fn build(app: App) -> (Router, OpenApi) {
     let (router, description) = OpenApiRouter::with_openapi(openapi::base())
         .nest("/api/v1/widget", widget)
         .nest("/api/v1", operators)
+        .merge(live())
         .with_state(app)
         .split_for_parts();
     (router, openapi::complete(description))
@@ -48,6 +50,7 @@ pub fn description() -> OpenApi {
         described
             .nest("/api/v1/widget", widget())
             .nest("/api/v1", operators())
+            .merge(live())
             .into_openapi(),
     )
 }
@@ -69,6 +72,7 @@ fn widget() -> OpenApiRouter<App> {
         .routes(routes!(request_human::request_human))
         .routes(routes!(rate_conversation::rate_conversation))
         .routes(routes!(show_typing::show_typing))
+        .routes(routes!(stream_events::stream_events))
         .routes(routes!(capture_lead::capture_lead))
         .routes(routes!(record_event::record_event))
         .routes(routes!(read_me::read_me, erase_me::erase_me))
@@ -88,4 +92,15 @@ fn operators() -> OpenApiRouter<App> {
         .routes(routes!(reply::reply))
         .routes(routes!(release::release))
         .routes(routes!(close::close))
+        .routes(routes!(announce_typing::announce_typing))
+}
+
+/// Clients of the Pusher protocol, on the paths that they ask without being told others.
+fn live() -> OpenApiRouter<App> {
+    let authorise = OpenApiRouter::new()
+        .routes(routes!(authorise::authorise))
+        .layer(from_fn_with_state(WIDGET_BYTES_MAX, body::bounded))
+        .layer(DefaultBodyLimit::max(WIDGET_BYTES_MAX))
+        .layer(from_fn(limits::announce));
+    OpenApiRouter::new().routes(routes!(connect::connect)).merge(authorise)
 }

@@ -116,6 +116,17 @@ pub fn new_secret() -> String {
     hex::encode(bytes)
 }
 
+/// A fresh name for a socket, as the Pusher protocol writes it: two numbers, here with 128 random bits.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where randomness comes from"
+)]
+pub fn new_socket_id() -> String {
+    use rand::RngExt;
+    let (first, second): (u64, u64) = rand::rng().random();
+    format!("{first}.{second}")
+}
+
 /// A fresh key of 256 random bits.
 #[expect(
     clippy::disallowed_methods,

@@ -16,6 +16,9 @@ use super::dashboard::DashboardOrigins;
 const WIDGET_PATHS: &str = "/api/v1/widget";
 const ALL_PATHS: &str = "/api/v1/";
 
+/// Asked by clients of the Pusher protocol on the same sites.
+const AUTHORISE_PATH: &str = "/broadcasting/auth";
+
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
 const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("600");
 const REQUEST_HEADERS: &str = "authorization, content-type, last-event-id, if-none-match, traceparent, x-request-id";
@@ -50,8 +53,8 @@ pub async fn cross_origin(State(dashboard): State<DashboardOrigins>, request: Re
 }
 
 fn is_of_widget(path: &str) -> bool {
-    path.strip_prefix(WIDGET_PATHS)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let rest = path.strip_prefix(WIDGET_PATHS);
+    path == AUTHORISE_PATH || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn preflight(request: &HeaderMap) -> Response {

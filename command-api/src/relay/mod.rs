@@ -7,7 +7,7 @@
 
 mod conclusion;
 mod queue;
-mod sse;
+pub(crate) mod sse;
 mod turn;
 
 pub use queue::Line;

@@ -27,18 +27,18 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{queue::Line, turn::Turn};
 use crate::{app::App, metrics};
 
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Lines that wait for a slow reader.
 const BUFFERED_LINES: usize = 256;
 
 /// A reader that takes nothing for this long is gone or hopeless.
-const READER_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const READER_PATIENCE: Duration = Duration::from_secs(10);
 
 const FIRST_BYTES: Bytes = Bytes::from_static(b": listening\n\n");
-const HEARTBEAT_BYTES: Bytes = Bytes::from_static(b": still here\n\n");
+pub(crate) const HEARTBEAT_BYTES: Bytes = Bytes::from_static(b": still here\n\n");
 
-const HEADERS: [(HeaderName, HeaderValue); 3] = [
+pub(crate) const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
     (
         header::CACHE_CONTROL,

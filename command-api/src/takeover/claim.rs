@@ -5,12 +5,7 @@ use edge::{Committed, extract::Path};
 use events::{ConversationId, conversation::Action};
 
 use super::{Holding, Target};
-use crate::{
-    app::App,
-    error::ApiError,
-    guard::operator::Writer,
-    widget::stop_message::{open_answer, tell_responder},
-};
+use crate::{app::App, error::ApiError, guard::operator::Writer};
 
 /// Takes the conversation over: the agent is silent, and an answer that is being written ends. Claiming twice changes nothing.
 ///
@@ -28,7 +23,6 @@ pub async fn claim(
     Path(conversation_id): Path<String>,
 ) -> Result<Committed<Holding>, ApiError> {
     let target = Target::find(&app, &caller, &conversation_id).await?;
-    let open = open_answer(&app, &target.subject).await?;
     let receipt = target
         .act(
             &app,
@@ -37,8 +31,6 @@ pub async fn claim(
             },
         )
         .await?;
-    if let Some(answer_id) = open {
-        tell_responder(&app.log, target.subject, answer_id).await;
-    }
+    target.silence(&app, &receipt).await;
     Ok(Committed::ok(receipt.position, target.holding(&receipt.state)))
 }

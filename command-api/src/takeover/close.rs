@@ -8,12 +8,7 @@ use events::{
 };
 
 use super::{Holding, Target};
-use crate::{
-    app::App,
-    error::ApiError,
-    guard::operator::Writer,
-    widget::stop_message::{open_answer, tell_responder},
-};
+use crate::{app::App, error::ApiError, guard::operator::Writer};
 
 /// Ends the conversation, whoever has it. Closing twice changes nothing.
 ///
@@ -31,10 +26,7 @@ pub async fn close(
     Path(conversation_id): Path<String>,
 ) -> Result<Committed<Holding>, ApiError> {
     let target = Target::find(&app, &caller, &conversation_id).await?;
-    let open = open_answer(&app, &target.subject).await?;
     let receipt = target.act(&app, Action::Close { by: ClosedBy::Operator }).await?;
-    if let Some(answer_id) = open {
-        tell_responder(&app.log, target.subject, answer_id).await;
-    }
+    target.silence(&app, &receipt).await;
     Ok(Committed::ok(receipt.position, target.holding(&receipt.state)))
 }

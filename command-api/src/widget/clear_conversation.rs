@@ -5,7 +5,7 @@ use edge::Committed;
 use events::{Timestamp, conversation::Action};
 use serde::Serialize;
 
-use super::stop_message::{open_answer, tell_responder};
+use super::stop_message::tell_responder;
 use crate::{app::App, error::ApiError, guard::visitor::Visitor};
 
 /// The page is blank from this moment on.
@@ -21,9 +21,8 @@ pub struct Cleared {
 #[utoipa::path(post, path = "/conversation/clear", tag = "widget", responses((status = 200, body = Cleared)))]
 #[tracing::instrument(name = "widget.conversation.clear", skip_all, fields(conversation.id = %visitor.conversation_id))]
 pub async fn clear_conversation(State(app): State<App>, visitor: Visitor) -> Result<Committed<Cleared>, ApiError> {
-    let open = open_answer(&app, &visitor.conversation()).await?;
     let receipt = visitor.act(&app, Action::Clear).await?;
-    if let Some(answer_id) = open {
+    if let Some(answer_id) = receipt.state.last_turn() {
         tell_responder(&app.log, visitor.conversation(), answer_id).await;
     }
     let cleared_at = receipt.state.cleared_at().unwrap_or_else(|| app.now());

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use events::conversation::{Action, ClosedBy};
 
-use super::stop_message::{open_answer, tell_responder};
+use super::stop_message::tell_responder;
 use crate::{app::App, committed::Recorded, error::ApiError, guard::visitor::Visitor};
 
 /// Ends the conversation: nothing is posted to it any more, and the next `init` begins another. Closing twice changes nothing.
@@ -13,9 +13,8 @@ use crate::{app::App, committed::Recorded, error::ApiError, guard::visitor::Visi
 #[utoipa::path(post, path = "/conversation/close", tag = "widget", responses((status = 204)))]
 #[tracing::instrument(name = "widget.conversation.close", skip_all, fields(conversation.id = %visitor.conversation_id))]
 pub async fn close_conversation(State(app): State<App>, visitor: Visitor) -> Result<Recorded, ApiError> {
-    let open = open_answer(&app, &visitor.conversation()).await?;
     let receipt = visitor.act(&app, Action::Close { by: ClosedBy::Visitor }).await?;
-    if let Some(answer_id) = open {
+    if let Some(answer_id) = receipt.state.last_turn() {
         tell_responder(&app.log, visitor.conversation(), answer_id).await;
     }
     Ok(Recorded(receipt.position))

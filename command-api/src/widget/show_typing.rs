@@ -1,7 +1,7 @@
 //! `POST /conversation/typing`: the visitor types. Told to whoever listens, stored nowhere.
 
 use axum::{extract::State, http::StatusCode};
-use events::{Timestamp, log::LogError};
+use events::{ConversationId, Timestamp, conversation::Role, log::LogError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Deserialize, utoipa::ToSchema)]
 pub struct TypingRequest {
     #[serde(default = "yes")]
-    typing: bool,
+    pub(crate) typing: bool,
 }
 
 impl Default for TypingRequest {
@@ -29,11 +29,33 @@ const fn yes() -> bool {
 
 /// What listeners of `typing.<conversation>` hear.
 #[derive(Serialize)]
-struct Typing {
-    role: &'static str,
+pub(crate) struct Typing {
+    role: Role,
+    /// Who of the team.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author: Option<String>,
     #[serde(rename = "typing")]
     active: bool,
     at: Timestamp,
+}
+
+impl Typing {
+    pub(crate) fn by_operator(author: String, request: TypingRequest, at: Timestamp) -> Self {
+        Self {
+            role: Role::Operator,
+            author: Some(author),
+            active: request.typing,
+            at,
+        }
+    }
+
+    /// Tells everybody who listens now.
+    pub(crate) async fn tell(&self, app: &App, conversation_id: ConversationId) -> Result<(), ApiError> {
+        let payload = serde_json::to_vec(self).map_err(LogError::from)?;
+        let subject = format!("typing.{conversation_id}");
+        let sent = app.log.client().publish(subject, payload.into()).await;
+        sent.map_err(|error| ApiError::BusUnavailable(error.into()))
+    }
 }
 
 /// Tells the person who has the conversation that the visitor types.
@@ -51,13 +73,11 @@ pub async fn show_typing(
     OptionalJson(request): OptionalJson<TypingRequest>,
 ) -> Result<StatusCode, ApiError> {
     let typing = Typing {
-        role: "visitor",
+        role: Role::Visitor,
+        author: None,
         active: request.typing,
         at: app.now(),
     };
-    let payload = serde_json::to_vec(&typing).map_err(LogError::from)?;
-    let subject = format!("typing.{}", visitor.conversation_id);
-    let sent = app.log.client().publish(subject, payload.into()).await;
-    sent.map_err(|error| ApiError::BusUnavailable(error.into()))?;
+    typing.tell(&app, visitor.conversation_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

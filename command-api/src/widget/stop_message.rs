@@ -2,11 +2,7 @@
 
 use axum::extract::State;
 use edge::{Committed, extract::Path};
-use events::{
-    Log, MessageId, Subject,
-    conversation::{Action, Conversation},
-    tokens,
-};
+use events::{Log, MessageId, Subject, conversation::Action, tokens};
 use serde::Serialize;
 
 use crate::{app::App, error::ApiError, guard::visitor::Visitor};
@@ -38,12 +34,6 @@ pub async fn stop_message(
         tell_responder(&app.log, visitor.conversation(), message_id).await;
     }
     Ok(Committed::accepted(receipt.position, Stopping { message_id }))
-}
-
-/// The answer that a conversation waits for, which the next command may end.
-pub(crate) async fn open_answer(app: &App, conversation: &Subject) -> Result<Option<MessageId>, ApiError> {
-    let state = app.log.load::<Conversation>(conversation).await?.state;
-    Ok(state.open_turn().map(|turn| turn.answer_id))
 }
 
 /// Wakes the responder that writes the answer. The log has the wish already, so a lost call only costs tokens.

@@ -23,6 +23,7 @@ mod origins;
 mod outage;
 mod privacy;
 mod projection;
+mod pusher;
 mod quota;
 mod replay;
 mod resume;

@@ -94,6 +94,7 @@ async fn only_one_person_has_a_conversation() {
     let id = &visitor.conversation_id;
     let reply = || Some(json!({ "content": "Hello." }));
     sam.act(id, "reply", reply()).await.refusal(409, "not_claimed");
+    sam.act(id, "typing", None).await.refusal(409, "not_claimed");
     robin.act(id, "claim", None).await.data(200);
     assert_eq!(
         robin.act(id, "claim", None).await.data(200)["claimed_by"],
@@ -101,7 +102,12 @@ async fn only_one_person_has_a_conversation() {
         "claiming twice changes nothing"
     );
 
-    sam.act(id, "claim", None).await.refusal(409, "claimed_by_another");
+    let refused = sam.act(id, "claim", None).await.refusal(409, "claimed_by_another");
+    assert_eq!(
+        (&refused["claimed_by"], &refused["message"]),
+        (&json!("robin"), &json!("robin has taken the conversation over."))
+    );
+    sam.act(id, "typing", None).await.refusal(409, "claimed_by_another");
     sam.act(id, "reply", reply()).await.refusal(409, "claimed_by_another");
     sam.act(id, "release", None).await.refusal(409, "claimed_by_another");
 
@@ -178,6 +184,7 @@ async fn another_workspaces_conversation_does_not_exist() {
         ("reply", Some(json!({ "content": "Hello." }))),
         ("release", None),
         ("close", None),
+        ("typing", None),
     ] {
         let refused = stranger.act(&visitor.conversation_id, action, body.clone()).await;
         let nobody = stranger.act("01JA8Q5T3V9Y6ZK4W2M7XN8RBC", action, body.clone()).await;

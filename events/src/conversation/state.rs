@@ -106,6 +106,11 @@ impl Conversation {
         self.posts.iter().find(|post| post.answer_id == Some(answer_id))
     }
 
+    /// The answer that the last post asked for, given or not; none when a person had the conversation then.
+    pub fn last_turn(&self) -> Option<MessageId> {
+        self.posts.back().and_then(|post| post.answer_id)
+    }
+
     /// Whether there is an answer or a reply with this id.
     pub fn has_answer(&self, message_id: MessageId) -> bool {
         self.answers.contains(&message_id)

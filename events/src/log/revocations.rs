@@ -9,6 +9,7 @@ use std::{
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -21,8 +22,14 @@ use crate::{ConversationId, Timestamp, VisitorId};
 /// The visitors whose tokens are dead. Cheap to clone; follows the log until the last clone is dropped.
 #[derive(Clone)]
 pub struct Revocations {
-    known: Arc<RwLock<HashMap<VisitorId, Revocation>>>,
+    known: Arc<Known>,
     _follower: Arc<AbortOnDropHandle<()>>,
+}
+
+#[derive(Default)]
+struct Known {
+    revocations: RwLock<HashMap<VisitorId, Revocation>>,
+    changes: watch::Sender<()>,
 }
 
 /// What of a visitor is revoked.
@@ -36,18 +43,41 @@ impl Revocations {
     /// Whether a token that was issued at `issued_at` (in whole seconds) for this conversation is dead. The visitor may come
     /// back in the very second of the erasure, to a new conversation.
     pub fn is_revoked(&self, visitor_id: VisitorId, conversation_id: ConversationId, issued_at: Timestamp) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.revocations.read().unwrap_or_else(PoisonError::into_inner);
         known.get(&visitor_id).is_some_and(|revocation| {
             revocation.conversations.contains(&conversation_id)
                 || issued_at.unix_seconds() < revocation.at.unix_seconds()
         })
     }
 
+    /// Whether this conversation's visitor was erased lately.
+    pub fn is_forgotten(&self, conversation_id: ConversationId) -> bool {
+        let known = self.known.revocations.read().unwrap_or_else(PoisonError::into_inner);
+        known
+            .values()
+            .any(|revocation| revocation.conversations.contains(&conversation_id))
+    }
+
+    /// The conversations of all visitors who were erased lately.
+    pub fn conversations(&self) -> HashSet<ConversationId> {
+        let known = self.known.revocations.read().unwrap_or_else(PoisonError::into_inner);
+        let conversations = known.values().flat_map(|revocation| &revocation.conversations);
+        conversations.copied().collect()
+    }
+
+    /// Wakes whenever another visitor is erased.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.known.changes.subscribe()
+    }
+}
+
+impl Known {
     fn learn(&self, visitor_id: VisitorId, revocation: Revocation) {
-        self.known
+        self.revocations
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(visitor_id, revocation);
+        self.changes.send_replace(());
     }
 }
 
@@ -58,7 +88,7 @@ impl Log {
     /// The log cannot be read.
     #[expect(clippy::disallowed_methods, reason = "the follower ends with its handle")]
     pub async fn revocations(&self) -> Result<Revocations, LogError> {
-        let known: Arc<RwLock<HashMap<VisitorId, Revocation>>> = Arc::default();
+        let known: Arc<Known> = Arc::default();
         let standing = direct_get::from(self, REVOKED, "revoked.>", 1).await?;
         let from = standing.last().map_or(1, |message| message.sequence + 1);
         let follower = tokio::spawn(follow(self.clone(), Arc::clone(&known), from));
@@ -68,7 +98,7 @@ impl Log {
         };
         for message in standing {
             if let Some((visitor_id, revocation)) = decode(&message.subject, &message.payload) {
-                revocations.learn(visitor_id, revocation);
+                revocations.known.learn(visitor_id, revocation);
             }
         }
         Ok(revocations)
@@ -98,7 +128,7 @@ impl Log {
     }
 }
 
-async fn follow(log: Log, known: Arc<RwLock<HashMap<VisitorId, Revocation>>>, mut from: u64) {
+async fn follow(log: Log, known: Arc<Known>, mut from: u64) {
     loop {
         if let Err(error) = follow_once(&log, &known, &mut from).await {
             tracing::warn!(%error, "revocations are not followed for a moment");
@@ -107,11 +137,7 @@ async fn follow(log: Log, known: Arc<RwLock<HashMap<VisitorId, Revocation>>>, mu
     }
 }
 
-async fn follow_once(
-    log: &Log,
-    known: &RwLock<HashMap<VisitorId, Revocation>>,
-    from: &mut u64,
-) -> Result<(), async_nats::Error> {
+async fn follow_once(log: &Log, known: &Known, from: &mut u64) -> Result<(), async_nats::Error> {
     let stream = log.jetstream().get_stream_no_info(REVOKED).await?;
     let config = pull::OrderedConfig {
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: *from },
@@ -122,10 +148,7 @@ async fn follow_once(
         let message = message?;
         *from = message.info()?.stream_sequence + 1;
         if let Some((visitor_id, revocation)) = decode(&message.subject, &message.payload) {
-            known
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(visitor_id, revocation);
+            known.learn(visitor_id, revocation);
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ pub(crate) mod logs;
 pub(crate) mod model;
 pub(crate) mod operator;
 pub(crate) mod process;
+pub(crate) mod socket;
 pub(crate) mod sse;
 pub(crate) mod stack;
 pub(crate) mod until;
@@ -18,6 +19,7 @@ pub(crate) use self::{
     http::{Answer, Parameters, send},
     operator::Operator,
     process::{Options, Process, Role},
+    socket::Socket,
     sse::{Line, Sse, Transcript},
     stack::Stack,
     until::until,

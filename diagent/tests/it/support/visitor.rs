@@ -48,6 +48,11 @@ impl Visitor {
         }
     }
 
+    /// The instance that the visitor is at.
+    pub(crate) fn command_api(&self) -> &str {
+        self.base.strip_suffix("/api/v1/widget").expect("a base address")
+    }
+
     /// The same visitor with another token.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self {
