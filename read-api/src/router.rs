@@ -68,7 +68,7 @@ fn api() -> OpenApiRouter<App> {
                        (`diagent token`) with the scope `read`. Any read takes `min_position` and then waits until it has \
                        seen that write."
     ),
-    components(schemas(edge::envelope::ErrorBody)),
+    components(schemas(edge::envelope::ErrorBody, events::ConversationId)),
     modifiers(&Shared)
 )]
 struct Description;

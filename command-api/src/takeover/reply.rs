@@ -18,6 +18,7 @@ const CONTENT_CHARS_MAX: usize = 8_000;
 #[serde(deny_unknown_fields)]
 pub struct ReplyRequest {
     /// 1 to 8000 characters.
+    #[schema(min_length = 1, max_length = 8_000)]
     content: String,
 }
 

@@ -41,6 +41,7 @@ pub struct InitRequest {
     /// The page that the widget is on.
     page_url: Option<String>,
     /// What an earlier answer called `anonymous_id`; without it the visitor is new. It is a bearer secret.
+    #[schema(min_length = 1, max_length = 200)]
     anon_id: Option<String>,
     /// The browser's language.
     #[schema(example = "en-US")]

@@ -25,6 +25,7 @@ const AT_ONCE: usize = 8;
 #[into_params(parameter_in = Query)]
 pub struct ConversationsQuery {
     /// 1 to 100, 20 without it.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
 }
 

@@ -24,12 +24,13 @@ const LIMIT_MAX: usize = 100;
 #[into_params(parameter_in = Query)]
 pub struct MessagesQuery {
     /// Messages before this one, for reading back.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<MessageId>)]
     before: Option<MessageId>,
     /// Messages after this one, for polling. All visible ones when it was cleared meanwhile.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<MessageId>)]
     after: Option<MessageId>,
     /// 1 to 100, 30 without it.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
 }
 

@@ -143,6 +143,17 @@ async fn both_apis_describe_themselves() {
                 );
             }
         }
+        let text = openapi.to_string();
+        for reference in text
+            .split("\"$ref\":\"#")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            assert!(
+                openapi.pointer(reference).is_some(),
+                "{url}: {reference} is not described"
+            );
+        }
         let mut docs = send(client.get(format!("{url}/docs"))).await;
         if let Some(location) = docs.header("location") {
             docs = send(client.get(format!("{url}{location}"))).await;

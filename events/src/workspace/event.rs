@@ -24,6 +24,7 @@ pub enum WorkspaceEvent {
 #[serde(deny_unknown_fields)]
 pub struct WorkspaceDefinition {
     /// What people call it, 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// New conversations a calendar month (UTC) may have; 0 is without limit.
     #[serde(default)]

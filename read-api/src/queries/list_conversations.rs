@@ -37,14 +37,17 @@ pub struct Filter {
     /// Only those in which somebody has written
     has_messages: Option<bool>,
     /// Last written in at or after this time (RFC 3339)
+    #[param(format = DateTime)]
     from: Option<String>,
     /// Last written in before this time (RFC 3339)
+    #[param(format = DateTime)]
     to: Option<String>,
     /// Words of any message, or their beginnings; or a conversation's id
     q: Option<String>,
     /// The `next_cursor` of the page before
     cursor: Option<String>,
     /// 1 to 200, by default 50
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
 }
 

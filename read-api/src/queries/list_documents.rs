@@ -27,6 +27,7 @@ pub struct Filter {
     /// The `next_cursor` of the page before
     cursor: Option<String>,
     /// 1 to 200, by default 50
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
 }
 

@@ -23,6 +23,7 @@ const GAPS: &str = "SELECT grouping_key, count(*) AS times, max(asked_at) AS las
 #[into_params(parameter_in = Query)]
 pub struct Filter {
     /// 1 to 200, by default 50
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
 }
 

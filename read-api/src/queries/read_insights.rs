@@ -28,8 +28,10 @@ const DAYS_MAX: i64 = 366;
 #[into_params(parameter_in = Query)]
 pub struct Filter {
     /// The first day (2026-05-07); by default 30 days up to the last
+    #[param(format = Date)]
     from: Option<String>,
     /// The last day; by default today
+    #[param(format = Date)]
     to: Option<String>,
 }
 

@@ -22,8 +22,10 @@ const COUNTS: &str = "SELECT day::text, event, coalesce(rule_id, '') AS rule_id,
 #[into_params(parameter_in = Query)]
 pub struct Filter {
     /// The first day (2026-05-07)
+    #[param(format = Date)]
     from: Option<String>,
     /// The last day
+    #[param(format = Date)]
     to: Option<String>,
 }
 

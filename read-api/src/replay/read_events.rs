@@ -33,8 +33,10 @@ pub struct Filter {
     /// Only what comes after this position (`3:1042`), or after one position of each partition (`0:17,3:1042,control:7`)
     after: Option<String>,
     /// Only what was stored at or after this time (RFC 3339)
+    #[param(format = DateTime)]
     from: Option<String>,
     /// Only what was stored before this time (RFC 3339)
+    #[param(format = DateTime)]
     to: Option<String>,
     /// Only of this agent
     agent_id: Option<AgentId>,
