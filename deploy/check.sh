@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks everything in this folder as far as a machine without Docker can: shell scripts, the Dockerfile, the compose file,
-# the NATS configurations (also that three servers really form a cluster), the systemd units, and that every setting named
-# here or in the README is one that the binary knows.
+# the NATS configurations (also that three servers really form a cluster), the systemd units, the manifests for KEDA, and that
+# every setting named here or in the README is one that the binary knows.
 #
 # It needs Python 3 with pip, and uses systemd-analyze when the machine has it. Tools are kept in target/deploy-tools.
 set -euo pipefail
@@ -47,6 +47,9 @@ hadolint --failure-threshold style deploy/Dockerfile
 
 step 'settings'
 python3 deploy/check_settings.py
+
+step 'autoscaling of projections'
+python3 deploy/check_keda.py
 
 step 'NATS configurations'
 export NATS_PASSWORD=p-check NATS_CLUSTER_PASSWORD=c-check NATS_JETSTREAM_KEY=k-check NATS_SERVER_NAME=nats-1

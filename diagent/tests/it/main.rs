@@ -29,6 +29,7 @@ mod replay;
 mod resume;
 mod shutdown;
 mod stop;
+mod strangers;
 mod streaming;
 #[cfg(test)]
 mod support;

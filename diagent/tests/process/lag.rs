@@ -1,5 +1,11 @@
 //! What operators see of a projection's lag is what the log counts: `/metrics`, `nats consumer info` and an autoscaler agree.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
 use events::Partition;
 
 use crate::{
@@ -49,7 +55,35 @@ async fn the_figures_agree_with_the_log_at_work_paused_and_without_a_database() 
         agreed(&bench, &projector).await == Some(0)
     })
     .await;
-    assert!(projector.process.terminate().await.success());
+    let mut others = bench.projector(&["--except", "telemetry"]);
+    until("an autoscaler finds every consumer", async || {
+        let mut missing = manifests().into_iter();
+        let found = bench.consumers().await;
+        missing.all(|(name, counted)| found.get(&name) == Some(&counted))
+    })
+    .await;
+    for projector in [&mut projector, &mut others] {
+        assert!(projector.process.terminate().await.success());
+    }
+}
+
+/// The consumers that `deploy/keda/` names, as `stream/consumer`, by projection.
+fn manifests() -> BTreeMap<String, BTreeSet<String>> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/keda"));
+    let files = fs::read_dir(folder)
+        .expect("manifests")
+        .map(|file| file.expect("a file").path());
+    let manifests: BTreeMap<_, _> = files
+        .map(|file| {
+            let text = fs::read_to_string(&file).expect("a manifest");
+            let lines = text.lines().filter_map(|line| line.trim().strip_prefix("stream: "));
+            let named = lines.map(|line| line.replace(", consumer: ", "/").replace('}', ""));
+            let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
+            (name, named.collect())
+        })
+        .collect();
+    assert!(manifests.len() >= 6, "{manifests:?}");
+    manifests
 }
 
 /// The lag, when the figures and the log say the same.

@@ -2,7 +2,7 @@
 //! a fresh fold of the log makes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -15,6 +15,7 @@ use events::{
     log::LogConfig,
     telemetry::TelemetryEvent,
 };
+use futures::StreamExt as _;
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
 
 use crate::support::{Folder, Process, free_addresses, until};
@@ -95,6 +96,22 @@ impl Bench {
             .fetch_all(&self.pool)
             .await
             .unwrap_or_default()
+    }
+
+    /// The consumers of all partitions, as `stream/consumer`, by projection.
+    pub(crate) async fn consumers(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut consumers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for partition in Partition::all(PARTITIONS) {
+            let stream = self.log.stream(partition).await.expect("the stream");
+            let mut names = stream.consumer_names();
+            while let Some(Ok(consumer)) = names.next().await {
+                if let Some((projection, _)) = consumer.split_once("_v") {
+                    let of = consumers.entry(projection.to_owned()).or_default();
+                    of.insert(format!("{}/{consumer}", partition.stream()));
+                }
+            }
+        }
+        consumers
     }
 
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {

@@ -19,7 +19,7 @@ use tokio::{net::TcpListener, runtime::Runtime};
 pub(crate) const AGENT: AgentId = AgentId::from_bits(7);
 pub(crate) const WORKSPACE: WorkspaceId = WorkspaceId::from_bits(5);
 const PARTITIONS: u16 = 2;
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 /// A log and a database of one's own.
 pub(crate) struct Bench {

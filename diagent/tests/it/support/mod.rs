@@ -2,6 +2,7 @@
 //! speak its public HTTP interfaces and nothing else; a language model that says what a test tells it to.
 
 pub(crate) mod agent;
+pub(crate) mod described;
 pub(crate) mod http;
 pub(crate) mod jwt;
 pub(crate) mod logs;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// What takes longer than this does not come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_millis(15);
 
 /// Looks again and again until `look` finds what it looks for, and answers it.
