@@ -49,10 +49,12 @@ const COMMANDS: &[(&str, Gets)] = &[
     ("PUT /agents/{agent_id}/documents", Nothing),
     ("GET /agents/{agent_id}/documents?url={url}", Nothing),
     ("POST /conversations/{conversation_id}/claim", Nothing),
+    ("POST /conversations/{conversation_id}/typing", Nothing),
     ("POST /conversations/{conversation_id}/reply", Nothing),
     ("POST /conversations/{conversation_id}/release", Nothing),
     ("POST /conversations/{conversation_id}/close", Nothing),
     ("DELETE /agents/{agent_id}/documents?url={url}", Nothing),
+    ("POST /broadcasting/auth", Nothing),
 ];
 
 #[tokio::test]
@@ -65,7 +67,9 @@ async fn what_is_anothers_does_not_exist_on_any_route() {
     let apis = [(stack.read_api(), READS), (stack.command_api(), COMMANDS)];
     let log = replay(&other.agent.team).await;
     for (api, cases) in apis {
-        let routes = described::routes(api, |path| !path.contains("/widget/")).await;
+        // A socket by itself hears nothing: what it may listen to is said by /broadcasting/auth.
+        let is_meant = |path: &str| !path.contains("/widget/") && !path.starts_with("/app/");
+        let routes = described::routes(api, is_meant).await;
         described::assert_cases(&routes, cases.iter().map(|(case, _)| *case), "tenants.rs");
         for (case, gets) in cases {
             let route = Route { api, case };
@@ -203,7 +207,7 @@ impl Route<'_> {
             .iter()
             .fold(path.to_owned(), |path, (name, value)| path.replace(name, value));
         let method: Method = method.parse().expect("a method");
-        let request = http::client().request(method, format!("{}{}{path}", self.api, described::BASE));
+        let request = http::client().request(method, format!("{}{}", self.api, described::whole(&path)));
         let body = match self.case {
             "PUT /workspaces/{workspace_id}" => json!({ "name": "A shop", "monthly_conversations": 7 }),
             "PUT /agents/{agent_id}" => asker.fields.clone(),
@@ -211,6 +215,11 @@ impl Route<'_> {
                 json!({ "url": asker.page("/private"), "title": "Another title", "text": "Another text." })
             }
             "POST /conversations/{conversation_id}/reply" => json!({ "content": "How can I help?" }),
+            "POST /broadcasting/auth" => {
+                let conversation = names.iter().find(|(name, _)| *name == "{conversation_id}");
+                let (_, id) = conversation.expect("a conversation");
+                json!({ "socket_id": "123.456", "channel_name": format!("private-conversation.{id}") })
+            }
             _ => return request,
         };
         request.json(&body)
@@ -222,7 +231,7 @@ impl Route<'_> {
         send(request()).await.refusal(401, "unauthorized");
         send(request().bearer_auth("a.b.c")).await.refusal(401, "unauthorized");
         let all_but_it = match self.case {
-            case if case.starts_with("GET") => "write admin",
+            case if case.starts_with("GET") || case.contains("/broadcasting/") => "write admin",
             case if case.contains("/conversations/") => "read admin",
             _ => "read write",
         };
@@ -256,13 +265,14 @@ impl Route<'_> {
         }
     }
 
-    /// The code for the first thing that the path names.
+    /// The code for the first thing that the request names.
     fn missing(self) -> &'static str {
         let codes = [
             ("{agent_id}", "agent_not_found"),
             ("{workspace_id}", "workspace_not_found"),
             ("{conversation_id}", "conversation_not_found"),
             ("{receipt_id}", "erasure_not_found"),
+            ("/broadcasting/", "conversation_not_found"),
         ];
         let named = codes
             .iter()

@@ -4,12 +4,23 @@ use std::collections::BTreeSet;
 
 use super::{http, send};
 
-/// What stands before the path of every route here.
-pub(crate) const BASE: &str = "/api/v1";
+/// What stands before the path of every route, but those of the Pusher protocol.
+const BASE: &str = "/api/v1";
+const WITHOUT_BASE: [&str; 2] = ["/app/", "/broadcasting/"];
+
+/// The whole path of what a table calls `path`.
+pub(crate) fn whole(path: &str) -> String {
+    let base = if WITHOUT_BASE.iter().any(|start| path.starts_with(start)) {
+        ""
+    } else {
+        BASE
+    };
+    format!("{base}{path}")
+}
 
 const METHODS: [&str; 6] = ["get", "put", "post", "delete", "patch", "head"];
 
-/// Every route of `api` whose path `is_meant`, as in `GET /agents/{agent_id}`, without the `/api/v1` before all of them.
+/// Every route of `api` whose path `is_meant`, as in `GET /agents/{agent_id}`, without `/api/v1`.
 pub(crate) async fn routes(api: &str, is_meant: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let described = send(http::client().get(format!("{api}/openapi.json")))
         .await
