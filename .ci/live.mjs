@@ -1,4 +1,5 @@
-// Live events as the clients that people use hear them, on the demo site in a real browser: pusher-js and Laravel Echo.
+// Live events as the clients that people use hear them, on the demo site in a real browser: pusher-js, Laravel Echo, and the widget, which
+// has to do without a socket or without any channel on some networks.
 //   node live.mjs DEMO_ORIGIN API_ORIGIN AGENT_ID OPERATOR_TOKEN
 
 import assert from "node:assert/strict";
@@ -63,6 +64,43 @@ async function client(visitor, { use = "pusher", key = visitor.reverb.app_key, c
   };
 }
 
+// The widget in a conversation that somebody has claimed, on a network that lets less through.
+async function widget({ sockets = true, streams = true }) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const seen = [];
+  page.on("websocket", (socket) => seen.push(["socket", new URL(socket.url()).pathname]));
+  page.on("response", (answer) => seen.push([answer.status(), new URL(answer.url()).pathname]));
+  if (!sockets) await page.routeWebSocket("**", (socket) => socket.close({ code: 1011 }));
+  if (!streams) await page.route("**/conversation/events", (route) => route.abort());
+  const welcome = page.waitForResponse((answer) => answer.url().endsWith("/widget/init") && answer.request().method() === "POST");
+  await page.goto(`${demo}/`);
+  await page.locator(".launcher").click();
+  const visitor = (await (await welcome).json()).data;
+  await page.locator("textarea").fill("Is anybody there?");
+  await page.locator("textarea").press("Enter");
+  await page.locator(".message.assistant .tools").waitFor();
+  const has = (status, end) => seen.some(([what, path]) => what === status && path.endsWith(end));
+  return {
+    visitor,
+    page,
+    has,
+    async until(what, holds, each = () => undefined) {
+      for (let left = 120; !(await holds()); left -= 1) {
+        assert.ok(left > 0, `waited in vain for ${what}: ${JSON.stringify(seen)}`);
+        await each();
+        await page.waitForTimeout(500);
+      }
+    },
+    done: () => context.close(),
+  };
+}
+
+// Only a channel tells who types: it is stored nowhere.
+async function seesTyping({ page, visitor, until }) {
+  await until("typing", () => page.getByText("Robin is typing").count(), () => act(visitor, "typing", {}));
+}
+
 const checks = {
   async "pusher-js hears a person take over, write, and give back"() {
     const visitor = await visit();
@@ -108,6 +146,35 @@ const checks = {
     assert.equal(await hears("error"), 4009);
     await hears("disconnected");
     await done();
+  },
+
+  async "the widget hears a person over its socket"() {
+    const open = await widget({});
+    await act(open.visitor, "claim");
+    await seesTyping(open);
+    await act(open.visitor, "reply", { content: "Robin here." });
+    await open.page.locator(".message.operator", { hasText: "Robin here." }).waitFor();
+    assert.ok(open.has("socket", `/app/${open.visitor.reverb.app_key}`));
+    assert.ok(!open.has(200, "/conversation/events"), "one way is enough");
+    await open.done();
+  },
+
+  async "without sockets the widget hears a person over a stream"() {
+    const open = await widget({ sockets: false });
+    await act(open.visitor, "claim");
+    await seesTyping(open);
+    assert.ok(open.has(200, "/conversation/events"));
+    await open.done();
+  },
+
+  async "without any channel the widget asks, and is told what has changed"() {
+    const open = await widget({ sockets: false, streams: false });
+    await act(open.visitor, "claim");
+    await open.page.locator(".head", { hasText: "Robin" }).waitFor({ timeout: 60_000 });
+    await open.until("a conversation that has not changed", () => open.has(304, "/conversation/messages"));
+    await act(open.visitor, "reply", { content: "Robin here." });
+    await open.page.locator(".message.operator", { hasText: "Robin here." }).waitFor({ timeout: 60_000 });
+    await open.done();
   },
 
   async "an application that is not here is not asked again"() {

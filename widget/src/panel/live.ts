@@ -1,17 +1,19 @@
 // What others do in the conversation: a person of the team takes it over, writes, leaves. One tab watches and tells the others.
 //
-// A socket says that something has happened; what it is, is read from the API, so that nothing depends on the socket. Without one the
+// A channel says that something has happened; what it is, is read from the API, so that nothing depends on the channel. Without one the
 // conversation is asked for now and then, which costs the server little as long as it has not changed (ETag).
 
 import type { Api } from "../core/api";
 import { Failure } from "../core/api";
 import type { ConversationView, MessagePage, Reverb } from "../core/types";
-import { Socket } from "./socket";
+import { Channel, type Way } from "./channel";
+import { overStream } from "./news";
+import { overSocket } from "./socket";
 import type { Tabs } from "./tabs";
 
 const ATTENDED_MS = 6_000;
 const UNATTENDED_MS = 30_000;
-// With a socket, asking is only a safeguard.
+// With a channel, asking is only a safeguard.
 const SAFEGUARD_MS = 60_000;
 
 export interface Watched {
@@ -33,7 +35,7 @@ export class Live {
   // Something has happened that was not looked at yet.
   private stale = false;
   private woken = false;
-  private socket: Socket | null = null;
+  private channel: Channel | null = null;
 
   constructor(
     private readonly api: Api,
@@ -61,8 +63,8 @@ export class Live {
   // The conversation is another one: what is known of the old one says nothing.
   reset(): void {
     this.etag = null;
-    this.socket?.close();
-    this.socket = null;
+    this.channel?.close();
+    this.channel = null;
     this.wake();
   }
 
@@ -77,7 +79,7 @@ export class Live {
       }
       if (!this.woken) await this.rest(pauseMs);
     }
-    this.socket?.close();
+    this.channel?.close();
   }
 
   // Asks once; answers how long to rest.
@@ -102,11 +104,14 @@ export class Live {
   }
 
   private connect(): void {
-    if (this.socket) return;
-    const channel = `private-conversation.${this.watched.conversationId()}`;
-    this.socket = new Socket(this.watched.reverb(), channel, this.api, (event, data) => {
-      if (event === "typing") this.typing(data);
-      else this.wake();
+    if (this.channel) return;
+    const { api, watched } = this;
+    const ways: Way[] = [(ear, signal) => overSocket(api, watched.reverb(), watched.conversationId(), ear, signal)];
+    // A stream holds one of the few connections that a browser has for a host: only a tab that leads the others may.
+    if (this.tabs.shared) ways.push((ear, signal) => overStream(api, ear, signal));
+    this.channel = new Channel(ways, {
+      open: () => this.wake(),
+      heard: (event, data) => (event === "typing" ? this.typing(data) : this.wake()),
     });
   }
 
@@ -119,7 +124,7 @@ export class Live {
   }
 
   private interval(): number {
-    if (this.socket?.isSubscribed) return SAFEGUARD_MS;
+    if (this.channel?.isOpen) return SAFEGUARD_MS;
     return this.watched.isAttended() ? ATTENDED_MS : UNATTENDED_MS;
   }
 

@@ -1,6 +1,6 @@
 // An answer while it is written, over Server-Sent Events: whatever breaks off in between, it goes on behind the last line that was seen.
 
-import { createParser } from "eventsource-parser";
+import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { type Api, Failure } from "../core/api";
 import type { Frame } from "../core/types";
 
@@ -45,16 +45,19 @@ export async function follow(
   }
 }
 
-// The events of a text/event-stream; it ends with an error when nothing comes for too long.
+// The lines of an answer.
 export async function* lines(response: Response, signal: AbortSignal): AsyncGenerator<Line> {
+  for await (const { id, data } of events(response, signal)) {
+    const frame = content(data);
+    if ("event" in frame) yield { id: id ? Number(id) : null, frame: frame as Frame };
+  }
+}
+
+// The events of a text/event-stream; it ends with an error when nothing comes for too long.
+export async function* events(response: Response, signal: AbortSignal): AsyncGenerator<EventSourceMessage> {
   if (!response.body) return;
-  const arrived: Line[] = [];
-  const parser = createParser({
-    onEvent({ id, data }) {
-      const frame = read(data);
-      if (frame) arrived.push({ id: id === undefined || id === "" ? null : Number(id), frame });
-    },
-  });
+  const arrived: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (event) => arrived.push(event) });
   const reader = response.body.pipeThrough(new TextDecoderStream() as unknown as TransformStream<Uint8Array, string>).getReader();
   try {
     for (;;) {
@@ -64,17 +67,20 @@ export async function* lines(response: Response, signal: AbortSignal): AsyncGene
       if (done) return;
     }
   } finally {
-    // The connection is let go, also when the reader of these lines has had enough.
+    // The connection is let go, also when the reader of these events has had enough.
     reader.cancel().catch(() => undefined);
   }
 }
 
-function read(data: string): Frame | null {
+// An object that arrives as JSON, whole or in a string; an empty one when it is none.
+export function content(data: unknown): Record<string, unknown> {
+  let value = data;
   try {
-    return JSON.parse(data) as Frame;
+    if (typeof data === "string") value = JSON.parse(data);
   } catch {
-    return null;
+    // Whoever sends something else says nothing to us.
   }
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 // The server has understood and will not give it, however often it is asked.
