@@ -13,6 +13,9 @@ const DEFAULT_PRIMARY: Colour = [17, 24, 39];
 const TEXT_CONTRAST = 4.5;
 const SHAPE_CONTRAST = 3;
 
+// How much of the accent is behind a source's number, as in panel.css.
+const CHIP_SHARE = 0.16;
+
 export interface Look {
   dark: boolean;
   left: boolean;
@@ -29,6 +32,10 @@ export function look(theme: Theme, prefersDark: boolean): Look {
   const surface = dark ? DARK_SURFACE : WHITE;
   const primary = parse(theme.primary) ?? DEFAULT_PRIMARY;
   const chosen = parse(theme.on_primary);
+  // Behind what the agent says. A dark colour would not stand out from a dark surface: it is made lighter first.
+  const tint = dark ? mix(mix(surface, WHITE, 0.08), primary, 0.15) : mix(surface, primary, 0.07);
+  // A source's number stands on a breath of its own colour; what can be read there can be read on all that is behind text.
+  const chip = (accent: Colour) => mix(tint, accent, CHIP_SHARE);
   const onPrimary = chosen && contrast(chosen, primary) >= TEXT_CONTRAST ? chosen : bestOn(primary);
   return {
     dark,
@@ -39,9 +46,9 @@ export function look(theme: Theme, prefersDark: boolean): Look {
     properties: {
       "--d-primary": css(primary),
       "--d-on-primary": css(onPrimary),
-      "--d-edge": css(readable(primary, surface, SHAPE_CONTRAST)),
-      "--d-accent": css(readable(parse(theme.accent) ?? primary, mix(surface, primary, 0.09), TEXT_CONTRAST)),
-      "--d-tint": css(mix(surface, primary, dark ? 0.22 : 0.07)),
+      "--d-edge": css(readable(primary, () => surface, SHAPE_CONTRAST)),
+      "--d-accent": css(readable(parse(theme.accent) ?? primary, chip, TEXT_CONTRAST)),
+      "--d-tint": css(tint),
       "--d-radius": `${bounded(theme.radius, 18, 0, 32)}px`,
       "--d-x": `${bounded(theme.offset_x, 20, 0, 200)}px`,
       "--d-y": `${bounded(theme.offset_y, 20, 0, 200)}px`,
@@ -63,11 +70,11 @@ export function contrast(one: Colour, other: Colour): number {
 }
 
 // The colour, moved towards black or white until it stands out from what is behind it.
-export function readable(colour: Colour, behind: Colour, wanted: number): Colour {
-  const end: Colour = luminance(behind) > 0.18 ? [0, 0, 0] : WHITE;
+export function readable(colour: Colour, behind: (moved: Colour) => Colour, wanted: number): Colour {
+  const end: Colour = luminance(behind(colour)) > 0.18 ? [0, 0, 0] : WHITE;
   for (let share = 0; share < 1; share += 0.05) {
     const moved = mix(colour, end, share);
-    if (contrast(moved, behind) >= wanted) return moved;
+    if (contrast(moved, behind(moved)) >= wanted) return moved;
   }
   return end;
 }

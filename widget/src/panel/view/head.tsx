@@ -14,7 +14,9 @@ export function Head({ chat }: { chat: Chat }): VNode {
     <header class="head">
       <Face name={name} picture={claimedBy ? "" : widget.look.avatarUrl} />
       <div class="who">
-        <h2>{claimedBy ?? widget.current.agent.name}</h2>
+        <h2>
+          <bdi>{claimedBy ?? widget.current.agent.name}</bdi>
+        </h2>
         <p class={claimedBy ? "state live" : "state"}>{state}</p>
       </div>
       <Menu chat={chat} />

@@ -56,7 +56,6 @@ export function Log({ chat }: { chat: Chat }): VNode {
   return (
     <div class="middle">
       <div class="log" role="region" aria-label={strings.messages} tabIndex={0} ref={log} onScroll={scrolled}>
-        <div class="fill" />
         {chat.hasEarlier && (
           <button type="button" class="earlier" disabled={chat.isReadingBack} onClick={() => void chat.readBack()}>
             {strings.earlier}
@@ -97,7 +96,9 @@ export function Log({ chat }: { chat: Chat }): VNode {
 function Greeting({ text }: { text: string }): VNode {
   return (
     <div class="message assistant">
-      <div class="bubble">{text}</div>
+      <div class="bubble" dir="auto">
+        {text}
+      </div>
     </div>
   );
 }
