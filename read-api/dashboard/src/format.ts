@@ -6,6 +6,7 @@ const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFrac
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const dateWithYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const utcDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 const month = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric", timeZone: "UTC" });
@@ -33,6 +34,7 @@ export function formatAge(time: string, now: number): string {
 
 export const formatClock = (time: string) => clock.format(new Date(time));
 export const formatDate = (time: string) => dateWithYear.format(new Date(time));
+export const formatMoment = (time: string) => moment.format(new Date(time));
 export const formatFull = (time: string) => full.format(new Date(time));
 /** A day such as 2026-05-07. */
 export const formatDay = (day: string) => utcDay.format(new Date(`${day}T00:00:00Z`));

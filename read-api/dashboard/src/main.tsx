@@ -2,6 +2,8 @@ import { render } from "preact";
 
 import { App } from "./app";
 import "./style/base.css";
+import "./style/controls.css";
+import "./style/states.css";
 import "./style/frame.css";
 import "./style/conversations.css";
 import "./style/views.css";

@@ -1,5 +1,5 @@
 // The dashboard as a team uses it, in a real browser:
-//   node browser.mjs READ_API_ORIGIN COMMAND_API_ORIGIN DEMO_ORIGIN OPERATOR_TOKEN [PICTURE.png]
+//   node browser.mjs READ_API_ORIGIN COMMAND_API_ORIGIN DEMO_ORIGIN TOKEN TOKEN_OF_ANOTHER [PICTURE.png]
 // With a picture's name it only takes the README's picture.
 
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ const require = createRequire(import.meta.url);
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-const [dashboard, api, demo, token, picture] = process.argv.slice(2);
+const [dashboard, api, demo, token, tokenOfAnother, picture] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 // A word of this run alone: the data folder may have seen others.
 const WORD = `w${Date.now().toString(36)}`;
@@ -33,9 +33,9 @@ async function member({ viewport = DESK, colorScheme = "light" } = {}) {
   return { context, page, complaints, done: () => context.close() };
 }
 
-async function signedIn(options) {
+async function signedIn({ as = token, ...options } = {}) {
   const somebody = await member(options);
-  await somebody.page.goto(`${dashboard}/#token=${token}`);
+  await somebody.page.goto(`${dashboard}/#token=${as}`);
   await somebody.page.locator("nav").waitFor();
   return somebody;
 }
@@ -120,23 +120,35 @@ const checks = {
   },
 
   async "what another has taken over cannot be taken, and it says who has it"() {
-    const { page, done } = await signedIn();
     const visitor = await asked("Do I have to clean the gear?", "/faq");
-    await page.goto(`${dashboard}/conversations/${visitor.conversation}`);
-    await page.getByRole("button", { name: "Take over" }).click();
-    await page.locator(".composer").waitFor();
-    const other = await signedIn();
-    // The same conversation for somebody whose token has another subject: the page decides by what the API says.
-    await other.page.route(`**/api/v1/conversations/${visitor.conversation}`, async (route) => {
-      const answer = await route.fetch();
-      const body = await answer.json();
-      body.data.claimed_by_id = "somebody-else";
-      await route.fulfill({ response: answer, json: body });
-    });
-    await other.page.goto(`${dashboard}/conversations/${visitor.conversation}`);
-    await other.page.locator(".hint", { hasText: "Robin has this conversation" }).waitFor();
-    assert.equal(await other.page.locator(".composer").count(), 0);
-    await other.done();
+    const address = `/conversations/${visitor.conversation}`;
+    const [robin, kim] = [await signedIn(), await signedIn({ as: tokenOfAnother })];
+    await kim.page.goto(dashboard + address);
+    await kim.page.getByRole("button", { name: "Take over" }).waitFor();
+    // From here on Kim's page does not learn what happens, until Kim acts.
+    await kim.page.route(`**/api/v1${address}`, (route) => route.fulfill({ status: 304 }));
+    await robin.page.goto(dashboard + address);
+    await robin.page.getByRole("button", { name: "Take over" }).click();
+    await robin.page.locator(".composer textarea:focus").waitFor();
+    await kim.page.getByRole("button", { name: "Take over" }).click();
+    await kim.page.locator(".banner[role=alert]").waitFor();
+    await kim.page.unroute(`**/api/v1${address}`);
+    await kim.page.locator(".hint", { hasText: "Robin has this conversation" }).waitFor();
+    assert.equal(await kim.page.locator(".composer").count(), 0);
+    await robin.page.getByRole("button", { name: "Give back" }).click();
+    await kim.page.getByRole("button", { name: "Take over" }).click();
+    await robin.page.locator(".hint", { hasText: "Kim has this conversation" }).waitFor();
+    await Promise.all([robin.done(), kim.done()]);
+  },
+
+  async "an erased conversation is gone from the page"() {
+    const { page, done } = await signedIn();
+    const visitor = await asked("What is your refund policy?");
+    await row(page, visitor).click();
+    await entries(page).first().waitFor();
+    await visitor.askToBeForgotten();
+    await page.locator(".conversation .empty", { hasText: "It is not here" }).waitFor();
+    await row(page, visitor).waitFor({ state: "detached" });
     await done();
   },
 

@@ -24,6 +24,7 @@ export class Visitor {
 
   askForAPerson = () => this.#call("/conversation/request-human", {});
   leave = (lead) => this.#call("/leads", lead);
+  askToBeForgotten = () => this.#call("/me", undefined, "DELETE");
   click = (label) => this.#call("/events", { event: "cta.click", rule_id: RULE, metadata: { label } });
   open = () => this.#call("/events", { event: "widget.open" });
 
@@ -31,8 +32,8 @@ export class Visitor {
     return (await this.#call(path, body)).json();
   }
 
-  async #call(path, body) {
-    const answer = await fetch(this.api + path, { method: "POST", headers: this.#headers, body: JSON.stringify(body) });
+  async #call(path, body, method = "POST") {
+    const answer = await fetch(this.api + path, { method, headers: this.#headers, body: JSON.stringify(body) });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return answer;
   }

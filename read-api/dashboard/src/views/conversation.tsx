@@ -1,15 +1,15 @@
 // One conversation: everything that was written, and what a person can do in it.
 
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { ApiError } from "../api";
 import { useTeam } from "../context";
-import { formatFull, pathOf, safeLink, visitorName } from "../format";
+import { formatFull, formatMoment, pathOf, safeLink, visitorName } from "../format";
 import { useLive } from "../live";
 import { useLocation } from "../location";
 import { Icon } from "../parts/icons";
 import { Link } from "../parts/link";
-import { Failed, Loading, Stale } from "../parts/states";
+import { Empty, Failed, Loading, Stale } from "../parts/states";
 import type { ConversationView } from "../types";
 import { Composer } from "./composer";
 import { Timeline } from "./timeline";
@@ -21,10 +21,12 @@ type Action = "claim" | "release" | "close";
 export function Conversation({ id }: { id: string }) {
   const { query } = useLocation();
   const { data, error, refresh } = useLive<{ data: ConversationView }>(`/conversations/${id}`, CONVERSATION_MILLISECONDS);
+  // Also when it was there: its visitor was forgotten.
+  const isGone = error?.status === 404;
   const back = query.size > 0 ? `/conversations?${query}` : "/conversations";
   return (
     <section class="conversation" aria-label="Conversation">
-      {data ? (
+      {data && !isGone ? (
         <Loaded conversation={data.data} error={error} refresh={refresh} back={back} />
       ) : (
         <>
@@ -32,7 +34,13 @@ export function Conversation({ id }: { id: string }) {
             <Back href={back} />
             <h1 class="hidden">Conversation</h1>
           </div>
-          {error ? <Failed error={error} onRetry={refresh} /> : <Loading />}
+          {isGone && (
+            <Empty icon="chats" title="It is not here">
+              There is no such conversation. The visitor may have asked to be forgotten.
+            </Empty>
+          )}
+          {error && !isGone && <Failed error={error} onRetry={refresh} />}
+          {!error && <Loading />}
         </>
       )}
     </section>
@@ -51,6 +59,11 @@ function Loaded({ conversation, error, refresh, back }: LoadedProps) {
   const { api, session } = useTeam();
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState<Action | null>(null);
+  const title = useRef<HTMLHeadingElement>(null);
+  // On a phone the list has gone, and the link that was followed with it.
+  useEffect(() => {
+    if (document.activeElement === document.body || !document.activeElement?.checkVisibility()) title.current?.focus();
+  }, []);
   const act = async (action: Action) => {
     setBusy(action);
     setProblem(null);
@@ -61,6 +74,8 @@ function Loaded({ conversation, error, refresh, back }: LoadedProps) {
       refresh();
     }
     setBusy(null);
+    // The button that was pressed is not there any more; with a conversation of one's own, the composer takes the focus.
+    title.current?.focus();
   };
   const canWrite = api.commandApi !== null && session.scopes.includes("write");
   const isMine = conversation.state === "claimed" && conversation.claimed_by_id === session.id;
@@ -69,7 +84,9 @@ function Loaded({ conversation, error, refresh, back }: LoadedProps) {
       <header class="conversation-head">
         <Back href={back} />
         <div class="about">
-          <h1>{visitorName(conversation.visitor_id)}</h1>
+          <h1 ref={title} tabIndex={-1}>
+            {visitorName(conversation.visitor_id)}
+          </h1>
           <Standing conversation={conversation} isMine={isMine} />
         </div>
         {canWrite && conversation.state !== "closed" && (
@@ -145,7 +162,7 @@ function Details({ conversation }: { conversation: ConversationView }) {
     <dl class="facts">
       <div>
         <dt>Began</dt>
-        <dd>{formatFull(conversation.started_at)}</dd>
+        <dd title={formatFull(conversation.started_at)}>{formatMoment(conversation.started_at)}</dd>
       </div>
       {conversation.page_url && (
         <div>

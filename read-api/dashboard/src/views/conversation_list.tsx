@@ -17,7 +17,7 @@ const LIST_MILLISECONDS = 4_000;
 const FILTERS = [
   { name: "", label: "All", query: {} },
   { name: "waiting", label: "Waiting", query: { human_requested: "true", state: "open" } },
-  { name: "claimed", label: "With the team", query: { state: "claimed" } },
+  { name: "claimed", label: "Team", query: { state: "claimed" } },
   { name: "unsure", label: "Unsure", query: { low_confidence: "true" } },
   { name: "open", label: "Open", query: { state: "open" } },
   { name: "closed", label: "Closed", query: { state: "closed" } },
@@ -131,7 +131,7 @@ function Row({ row, href, current }: { row: Conversation; href: string; current:
     <Link class={row.human_requested && row.state === "open" ? "row waiting" : "row"} href={href} current={current}>
       <span class="row-head">
         <strong>{visitorName(row.visitor_id)}</strong>
-        {row.page_url && <span class="page">{pathOf(row.page_url)}</span>}
+        <span class="page">{[row.page_url && pathOf(row.page_url), agent && agent.name].filter(Boolean).join(" · ")}</span>
         <time dateTime={row.last_message_at} title={formatFull(row.last_message_at)}>
           {formatAge(row.last_message_at, now)}
         </time>
@@ -159,7 +159,6 @@ function Row({ row, href, current }: { row: Conversation; href: string; current:
             <Icon name={row.satisfaction} /> {row.satisfaction === "good" ? "Content" : "Not content"}
           </span>
         )}
-        {agent && <span class="badge">{agent.name}</span>}
         <span class="messages">{row.message_count === 1 ? "1 message" : `${row.message_count} messages`}</span>
       </span>
     </Link>

@@ -17,8 +17,8 @@ import { Leads } from "./leads";
 import { Questions } from "./questions";
 import { System } from "./system";
 
-const VIEWS: { path: string; name: string; icon: IconName; view: () => preact.JSX.Element }[] = [
-  { path: "/conversations", name: "Conversations", icon: "chats", view: Conversations },
+const VIEWS: { path: string; name: string; short?: string; icon: IconName; view: () => preact.JSX.Element }[] = [
+  { path: "/conversations", name: "Conversations", short: "Chats", icon: "chats", view: Conversations },
   { path: "/leads", name: "Leads", icon: "leads", view: Leads },
   { path: "/insights", name: "Insights", icon: "insights", view: Insights },
   { path: "/questions", name: "Questions", icon: "questions", view: Questions },
@@ -64,10 +64,11 @@ export function Frame({ api, session, onSignOut }: Props) {
         </div>
         {team && <ScopePicker team={team} chosen={chosen} allowsAll={current.path === "/conversations"} onChoose={choose} />}
         <nav aria-label="Views">
-          {VIEWS.map(({ path, name, icon }) => (
+          {VIEWS.map(({ path, name, short, icon }) => (
             <Link key={path} href={path} current={path === current.path}>
               <Icon name={icon} />
-              <span>{name}</span>
+              <span class={short && "long"}>{name}</span>
+              {short && <span class="short">{short}</span>}
               {path === "/conversations" && waiting > 0 && (
                 <span class="count" title="Visitors who ask for a person">
                   {waiting > 50 ? "50+" : waiting}
