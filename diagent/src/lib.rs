@@ -1,5 +1,6 @@
-//! The `diagent` binary as a library: what `diagent up` is made of, for the whole-stack tests.
+//! The `diagent` binary as a library: for the whole-stack tests, and for binaries that bring projections of their own.
 //!
+//! - [`entry`]: from the command line to an exit code.
 //! - [`roles`]: the four roles in one process, on any NATS and Postgres; what `up` and the tests start.
 //! - [`up`]: everything on one machine; [`demo`]: the site and the agent that it shows.
 //! - [`cli`]: the commands; [`commands`]: those for operators and analysts.
@@ -8,6 +9,7 @@
 pub mod cli;
 pub mod commands;
 pub mod demo;
+pub mod entry;
 pub mod infra;
 pub mod lifecycle;
 pub mod logging;

@@ -1,6 +1,6 @@
-//! The explicit list of all projections.
+//! The explicit list of all projections: the product's, and those that somebody's own binary brings.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use crate::{
     projection::Registered,
@@ -10,8 +10,21 @@ use crate::{
     },
 };
 
-/// Every projection of the product.
+/// What a binary of one's own brings; see `projector/README.md`.
+static OWN: OnceLock<fn() -> Vec<Registered>> = OnceLock::new();
+
+/// Puts projections on the list beside the product's: once, before anything starts. Whoever comes second is not heard.
+pub fn extend(own: fn() -> Vec<Registered>) {
+    OWN.get_or_init(|| own);
+}
+
+/// Every projection that this binary knows.
 pub fn all() -> Vec<Registered> {
+    let own = OWN.get().map(|own| own()).unwrap_or_default();
+    products().into_iter().chain(own).collect()
+}
+
+fn products() -> Vec<Registered> {
     vec![
         Registered::new(Conversations),
         Registered::new(Leads),

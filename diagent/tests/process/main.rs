@@ -6,6 +6,7 @@ mod apart;
 mod lag;
 mod operators;
 mod outages;
+mod own_projection;
 mod read_models;
 mod restore;
 mod scaling;

@@ -114,6 +114,13 @@ impl Bench {
         consumers
     }
 
+    /// Whether `version` of `projection` was made.
+    pub(crate) async fn has_version(&self, projection: &str, version: i32) -> bool {
+        let sql = "SELECT EXISTS (SELECT FROM diagent.versions WHERE projection = $1 AND version = $2)";
+        let query = sqlx::query_scalar(sql).bind(projection).bind(version);
+        query.fetch_one(&self.pool).await.unwrap_or_default()
+    }
+
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.pool).await.expect(sql)
     }
