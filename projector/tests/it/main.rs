@@ -7,6 +7,7 @@ mod generated;
 mod independence;
 mod migrations;
 mod read_models;
+mod rollout;
 mod sharing;
 mod support;
 mod survival;
