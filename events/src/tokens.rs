@@ -1,8 +1,9 @@
 //! An answer while it is written: frames on `tok.<conversation>.<answer>`.
 //!
 //! The payload of a frame is exactly the JSON of one `data:` line of the contract, so a relay forwards bytes. What only
-//! the relay needs stands in one header, `Diagent-Frame: <attempt>.<index>.<kind>`. Frames of one attempt are contiguous
-//! from where the attempt before ended, starting with 0; a second attempt (its responder died) begins with `restart`.
+//! the relay needs stands in one header, `Diagent-Frame: <attempt>.<index>.<kind>`. Frames of one attempt are contiguous,
+//! those of the first start with 0. A second attempt (its responder died) begins with `restart`, where the attempt before
+//! ended, or, when its frames are lost, further on: no number is given twice.
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -179,12 +180,14 @@ impl FrameOrder {
         if frame.attempt < self.attempt {
             return Arrival::Old;
         }
+        let restarts = matches!(frame.kind, FrameKind::Restart);
         // A new attempt may reuse indices that a responder still wrote after it was given up.
-        let restarts = frame.attempt > self.attempt && matches!(frame.kind, FrameKind::Restart);
-        if frame.index < self.next && !(restarts && self.attempt > 0) {
+        let reuses = restarts && frame.attempt > self.attempt && self.attempt > 0;
+        if frame.index < self.next && !reuses {
             return Arrival::Old;
         }
-        if frame.index > self.next {
+        // What is missing before a restart is void.
+        if frame.index > self.next && !restarts {
             return Arrival::Gap;
         }
         self.attempt = frame.attempt;
@@ -244,6 +247,15 @@ mod tests {
         );
         assert_eq!(order.take(&token(1, 2)), Arrival::Old);
         assert_eq!(order.take(&token(2, 2)), Arrival::Next);
+    }
+
+    #[test]
+    fn what_is_missing_before_a_restart_is_not_waited_for() {
+        let mut order = FrameOrder::after(Some(2));
+        assert_eq!(order.take(&token(1, 10_001)), Arrival::Gap);
+        assert_eq!(order.take(&restart(1, 10_000)), Arrival::Next);
+        assert_eq!(order.take(&token(1, 3)), Arrival::Old);
+        assert_eq!(order.take(&token(1, 10_001)), Arrival::Next);
     }
 
     fn token(attempt: u32, index: u32) -> Frame {

@@ -113,7 +113,8 @@ pub(crate) async fn run(worker: &Worker, due: Due) -> Result<(), LogError> {
         metrics::turn_ended("void", started.elapsed());
         return Ok(());
     };
-    let mut frames = FrameWriter::begin(&worker.log, turn.conversation_id, turn.answer_id, turn.attempt).await?;
+    let ids = (turn.conversation_id, turn.answer_id);
+    let mut frames = FrameWriter::begin(&worker.log, ids, turn.attempt, turn.posted_at).await?;
     let said = if turn.attempt > ATTEMPTS_MAX {
         Err(Failure::Poison)
     } else {

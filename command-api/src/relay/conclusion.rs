@@ -65,7 +65,7 @@ impl Shown {
             if frame.index >= next || frame.attempt < attempt {
                 continue;
             }
-            if frame.index > expected {
+            if frame.index > expected && frame.kind != FrameKind::Restart {
                 return Self { text: None, ..shown };
             }
             attempt = frame.attempt;

@@ -191,9 +191,14 @@ impl Scene {
     }
 
     async fn writer(&self, attempt: u32) -> FrameWriter {
-        FrameWriter::begin(&self.log, self.conversation_id, self.answer_id, attempt)
-            .await
-            .expect("a writer")
+        FrameWriter::begin(
+            &self.log,
+            (self.conversation_id, self.answer_id),
+            attempt,
+            self.log.clock().now(),
+        )
+        .await
+        .expect("a writer")
     }
 
     async fn write_all(&self) {

@@ -1,6 +1,12 @@
 //! The connection to NATS: made once, kept by itself, and known to be up or down.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::{Client, ConnectOptions, Event, jetstream};
 use backon::{ExponentialBuilder, Retryable};
@@ -9,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use super::{Log, LogError, Shared, group_commit::GroupCommit, store::Caches, streams};
-use crate::Clock;
+use crate::{Clock, Timestamp};
 
 /// How long a request waits for a connection that was lost, before it is answered with an error.
 const RECONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -59,6 +65,8 @@ pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) jetstream: jetstream::Context,
     connected: watch::Receiver<bool>,
+    /// Since when TOKENS keeps frames, in milliseconds since 1970 by the server's clock.
+    frames_since: Arc<AtomicI64>,
     _keeper: AbortOnDropHandle<()>,
 }
 
@@ -81,11 +89,14 @@ impl Connection {
             .map_err(ConnectError::Unreachable)?;
         let jetstream = jetstream::new(client.clone());
         let (up, connected) = watch::channel(true);
-        let keeper = tokio::spawn(keep(jetstream.clone(), config.replicas, link, up));
+        let frames_since = Arc::new(AtomicI64::new(0));
+        let shown = (up, Arc::clone(&frames_since));
+        let keeper = tokio::spawn(keep(jetstream.clone(), config.replicas, link, shown));
         Ok(Self {
             client,
             jetstream,
             connected,
+            frames_since,
             _keeper: AbortOnDropHandle::new(keeper),
         })
     }
@@ -112,7 +123,7 @@ async fn keep(
     jetstream: jetstream::Context,
     replicas: usize,
     mut link: watch::Receiver<Link>,
-    up: watch::Sender<bool>,
+    (up, frames_since): (watch::Sender<bool>, Arc<AtomicI64>),
 ) {
     while link.changed().await.is_ok() {
         let now = *link.borrow_and_update();
@@ -125,12 +136,15 @@ async fn keep(
                         .with_max_times(RENEWALS),
                 )
                 .await;
-            if let Err(error) = renewed {
+            let since = renewed.unwrap_or_else(|error| {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "answers cannot be resumed and limits are not counted: a stream is missing"
                 );
-            }
+                // Nobody knows what is lost.
+                i64::MAX
+            });
+            frames_since.store(since, Ordering::Relaxed);
         }
         up.send_replace(now != Link::Down);
     }
@@ -210,6 +224,8 @@ impl Log {
             .when(|error| matches!(error, ConnectError::Stream { .. }))
             .notify(|error, _| tracing::warn!(error = error as &dyn std::error::Error, "the log cannot be opened yet"))
             .await?;
+        let since = streams::renew(&connection.jetstream, config.replicas).await?;
+        connection.frames_since.store(since, Ordering::Relaxed);
         Ok(Self {
             shared: Arc::new_cyclic(|shared| Shared {
                 group_commit: GroupCommit::start(shared, identity.partitions),
@@ -238,5 +254,10 @@ impl Log {
 
     pub(super) async fn up(&self) -> Result<(), LogError> {
         self.shared.connection.up().await
+    }
+
+    /// Frames from before this moment are lost, with the memory of the server.
+    pub(super) fn frames_kept_since(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.shared.connection.frames_since.load(Ordering::Relaxed))
     }
 }

@@ -8,12 +8,15 @@ use super::{
     streams::TOKENS,
 };
 use crate::{
-    ConversationId, MessageId,
+    ConversationId, MessageId, Timestamp,
     tokens::{self, Frame, FrameBody, FrameKind},
 };
 
 /// Frames sent without waiting: a flood that nobody acknowledges is delivered, but not all of it is kept.
 const UNACKNOWLEDGED: u32 = 32;
+
+/// Numbers that an attempt has for itself with each second that the turn is old: more than any answer gives in a second.
+const NUMBERS_PER_SECOND: u64 = 10_000;
 
 /// Writes the frames of one attempt at one answer.
 #[derive(Debug)]
@@ -25,27 +28,32 @@ pub struct FrameWriter {
 }
 
 impl FrameWriter {
-    /// Begins the frames of `attempt` (1 is the first). A later attempt continues where the frames in TOKENS end, and says
-    /// so with a `restart`.
+    /// Begins the frames of `attempt` (1 is the first) at the answer to a message of `posted_at`. Whoever may not be the first
+    /// to write some says so with a `restart`, under a number that was not given yet: after the frames in TOKENS, or, when
+    /// they are lost with the memory of a server, after any that can have been there.
     ///
     /// # Errors
     /// The log cannot be read or written.
     pub async fn begin(
         log: &Log,
-        conversation_id: ConversationId,
-        answer_id: MessageId,
+        (conversation_id, answer_id): (ConversationId, MessageId),
         attempt: u32,
+        posted_at: Timestamp,
     ) -> Result<Self, LogError> {
-        let mut writer = Self {
-            log: log.clone(),
-            subject: tokens::subject(conversation_id, answer_id),
-            attempt,
-            next: 0,
-        };
-        if attempt > 1 {
+        // A connection that was lost is up again when it is known how old TOKENS is.
+        log.up().await?;
+        // A server that is killed may forget that it has delivered a message: then the second attempt counts as the first.
+        let are_frames_lost = posted_at <= log.frames_kept_since();
+        let mut writer = Self::resume(log, (conversation_id, answer_id), attempt, 0);
+        if attempt > 1 || are_frames_lost {
             let written = log.frames_after(conversation_id, answer_id, 0).await?;
-            if let Some(last) = written.iter().map(|frame| frame.index).max() {
-                writer.next = last + 1;
+            let last = written.iter().map(|frame| frame.index).max();
+            writer.next = match last {
+                Some(last) => last + 1,
+                None if are_frames_lost => after_seconds(log.clock().now().since(posted_at).as_secs()),
+                None => 0,
+            };
+            if writer.next > 0 {
                 writer.send(FrameBody::Restart { attempt }).await?;
             }
         }
@@ -99,6 +107,11 @@ impl FrameWriter {
         self.next += 1;
         Ok(())
     }
+}
+
+/// The first number of an attempt at a message that is so old.
+fn after_seconds(age: u64) -> u32 {
+    u32::try_from(age.saturating_add(1).saturating_mul(NUMBERS_PER_SECOND)).unwrap_or(u32::MAX / 2)
 }
 
 impl Log {

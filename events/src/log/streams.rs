@@ -10,7 +10,7 @@ use async_nats::jetstream::{
 use ulid::Ulid;
 
 use super::{ConnectError, LogConfig};
-use crate::{Partition, clock};
+use crate::{Partition, Timestamp, clock};
 
 pub(super) const TOKENS: &str = "TOKENS";
 pub(super) const SNAPSHOTS: &str = "SNAPSHOTS";
@@ -104,13 +104,19 @@ pub(super) async fn standing_log_id(jetstream: &jetstream::Context) -> Result<Op
     Ok(identity.ok().map(|identity| identity.log_id))
 }
 
-/// Makes the streams again that a restart of the server has lost, since they are kept in memory.
-pub(super) async fn renew(jetstream: &jetstream::Context, replicas: usize) -> Result<(), ConnectError> {
+/// Makes the streams again that a restart of the server has lost, since they are kept in memory. Answers since when TOKENS
+/// stands, in milliseconds since 1970.
+pub(super) async fn renew(jetstream: &jetstream::Context, replicas: usize) -> Result<i64, ConnectError> {
     let in_memory = |stream: &Config| stream.storage == StorageType::Memory;
     for stream in beside_the_log(replicas).into_iter().filter(in_memory) {
         create_or_check(jetstream, stream).await?;
     }
-    Ok(())
+    let tokens = jetstream.get_stream(TOKENS).await;
+    let tokens = tokens.map_err(|error| ConnectError::Stream {
+        stream: TOKENS.to_owned(),
+        source: error.into(),
+    })?;
+    Ok(Timestamp::from(tokens.cached_info().created).unix_millis())
 }
 
 /// A stream whose messages are the truth. The limit per subject is no limit in practice: with it, and without `max_bytes`,

@@ -3,7 +3,7 @@
 use events::{
     ConversationId, MessageId,
     log::FrameWriter,
-    tokens::{FrameBody, FrameKind},
+    tokens::{Arrival, FrameBody, FrameKind, FrameOrder},
 };
 
 use crate::support::Bench;
@@ -12,7 +12,7 @@ use crate::support::Bench;
 async fn frames_are_kept_in_order_and_read_from_anywhere() {
     let Bench { log, nats: _nats } = Bench::start().await;
     let (conversation_id, answer_id) = (ConversationId::generate(), MessageId::generate());
-    let mut writer = FrameWriter::begin(&log, conversation_id, answer_id, 1)
+    let mut writer = FrameWriter::begin(&log, (conversation_id, answer_id), 1, log.clock().now())
         .await
         .expect("a writer");
     for index in 0..100 {
@@ -46,7 +46,7 @@ async fn frames_are_kept_in_order_and_read_from_anywhere() {
 async fn a_second_attempt_continues_and_says_so() {
     let Bench { log, nats: _nats } = Bench::start().await;
     let (conversation_id, answer_id) = (ConversationId::generate(), MessageId::generate());
-    let mut first = FrameWriter::begin(&log, conversation_id, answer_id, 1)
+    let mut first = FrameWriter::begin(&log, (conversation_id, answer_id), 1, log.clock().now())
         .await
         .expect("a writer");
     first
@@ -64,7 +64,7 @@ async fn a_second_attempt_continues_and_says_so() {
         tokio::task::yield_now().await;
     }
 
-    let mut second = FrameWriter::begin(&log, conversation_id, answer_id, 2)
+    let mut second = FrameWriter::begin(&log, (conversation_id, answer_id), 2, log.clock().now())
         .await
         .expect("a writer");
     second.send(done(conversation_id, answer_id)).await.expect("sent");
@@ -89,7 +89,7 @@ async fn a_second_attempt_at_an_answer_that_nobody_saw_is_like_a_first() {
     let Bench { log, nats: _nats } = Bench::start().await;
     let (conversation_id, answer_id) = (ConversationId::generate(), MessageId::generate());
 
-    let mut second = FrameWriter::begin(&log, conversation_id, answer_id, 2)
+    let mut second = FrameWriter::begin(&log, (conversation_id, answer_id), 2, log.clock().now())
         .await
         .expect("a writer");
     second.send(done(conversation_id, answer_id)).await.expect("sent");
@@ -99,6 +99,39 @@ async fn a_second_attempt_at_an_answer_that_nobody_saw_is_like_a_first() {
         frames.iter().map(|frame| (frame.index, frame.kind)).collect::<Vec<_>>(),
         [(0, FrameKind::Done)]
     );
+}
+
+#[tokio::test]
+async fn numbers_of_frames_that_are_lost_are_not_given_again() {
+    let Bench { log, mut nats } = Bench::start().await;
+    let (ids, posted_at) = ((ConversationId::generate(), MessageId::generate()), log.clock().now());
+    let mut first = FrameWriter::begin(&log, ids, 1, posted_at).await.expect("a writer");
+    for _ in 0..3 {
+        let token = "seen ".to_owned();
+        first.send(FrameBody::Token { token }).await.expect("sent");
+    }
+
+    nats.kill();
+    nats.restart().await;
+
+    // The server may have forgotten that it delivered the message: it counts as the first attempt again.
+    let mut second = loop {
+        if let Ok(writer) = FrameWriter::begin(&log, ids, 1, posted_at).await {
+            break writer;
+        }
+    };
+    second.send(done(ids.0, ids.1)).await.expect("sent");
+    let frames = log.frames_after(ids.0, ids.1, 0).await.expect("frames");
+    let kinds: Vec<FrameKind> = frames.iter().map(|frame| frame.kind).collect();
+    assert_eq!(kinds, [FrameKind::Restart, FrameKind::Done]);
+    let mut order = FrameOrder::after(Some(2));
+    for frame in &frames {
+        assert_eq!(
+            order.take(frame),
+            Arrival::Next,
+            "who saw the lost ones goes on with these"
+        );
+    }
 }
 
 fn done(conversation_id: ConversationId, message_id: MessageId) -> FrameBody {
