@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::support::{Folder, Process, Visitor, client, content, free_addresses, ready, send};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
-const ORIGIN: &str = "https://shop.example";
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const ORIGIN: &str = "https://shop.example";
 
 #[tokio::test]
 async fn the_roles_work_together_as_processes_and_survive_each_others_death() {
@@ -76,18 +76,9 @@ async fn a_role_without_its_settings_says_which_one() {
 }
 
 /// An agent that knows one page twice over, so that it answers with confidence.
-async fn define(command_api: &str, read_api: &str) -> String {
+pub(crate) async fn define(command_api: &str, read_api: &str) -> String {
     let (workspace_id, agent_id) = (WorkspaceId::generate(), AgentId::generate());
-    let operator = Operator {
-        sub: "test".to_owned(),
-        name: None,
-        workspace: Scope::All,
-        scopes: BTreeSet::from([ScopeName::Admin, ScopeName::Read]),
-    };
-    let key = OperatorKey::new(SECRET).expect("a key");
-    let token = key
-        .mint(&operator, Clock::default().now(), Duration::from_hours(1))
-        .expect("a token");
+    let token = token();
     let put = |path: String, body| {
         client()
             .put(format!("http://{command_api}/api/v1/{path}"))
@@ -115,4 +106,17 @@ async fn define(command_api: &str, read_api: &str) -> String {
         tokio::task::yield_now().await;
     }
     agent_id.to_string()
+}
+
+/// An operator's, for everything.
+pub(crate) fn token() -> String {
+    let operator = Operator {
+        sub: "test".to_owned(),
+        name: None,
+        workspace: Scope::All,
+        scopes: BTreeSet::from([ScopeName::Admin, ScopeName::Read]),
+    };
+    let key = OperatorKey::new(SECRET).expect("a key");
+    key.mint(&operator, Clock::default().now(), Duration::from_hours(1))
+        .expect("a token")
 }

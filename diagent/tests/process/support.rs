@@ -12,7 +12,8 @@ use std::{
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One `diagent`, killed when dropped.
 pub(crate) struct Process {

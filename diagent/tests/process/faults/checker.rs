@@ -1,0 +1,163 @@
+//! What has to be true of the log and of the read models, whatever happened.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::{cluster::Cluster, visitors::Acknowledged};
+use crate::support::until;
+
+/// Checks everything. `seeded` repeats the run.
+#[expect(clippy::print_stdout, reason = "a run tells how much it has seen")]
+pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded: &str) {
+    until(&format!("{seeded}: every question has an outcome"), async || {
+        Log::of(cluster.replay().await).unanswered().is_empty()
+    })
+    .await;
+    let log = Log::of(cluster.replay().await);
+    println!(
+        "{seeded}: {} events, {} questions, {} answers read to their end, {} clicks, {} leads, {} erased",
+        log.events.len(),
+        acknowledged.questions.len(),
+        acknowledged.answers.len(),
+        acknowledged.clicks.len(),
+        acknowledged.emails.len(),
+        acknowledged.erased.len(),
+    );
+    log.holds_once(acknowledged, seeded);
+    log.has_one_outcome_each(seeded);
+    log.has_answers_as_read(acknowledged, seeded);
+    log.has_forgotten(acknowledged, seeded);
+    for projection in ["conversations", "leads", "telemetry", "usage", "gaps", "documents"] {
+        let verified = cluster.command(&["projections", "verify", projection, "--json"]).await;
+        let verified: Value = serde_json::from_str(&verified).expect("JSON");
+        assert_eq!(
+            verified["same"], true,
+            "{seeded}: {projection} is what the log says: {verified}"
+        );
+    }
+}
+
+struct Log {
+    events: Vec<Value>,
+}
+
+impl Log {
+    const fn of(events: Vec<Value>) -> Self {
+        Self { events }
+    }
+
+    fn of_type(&self, name: &str) -> impl Iterator<Item = &Value> {
+        self.events.iter().filter(move |event| event["type"] == name)
+    }
+
+    fn counts(&self, name: &str, key: impl Fn(&Value) -> &Value) -> HashMap<&str, usize> {
+        let mut counts = HashMap::new();
+        for key in self.of_type(name).filter_map(|event| key(&event["data"]).as_str()) {
+            *counts.entry(key).or_default() += 1;
+        }
+        counts
+    }
+
+    /// By the id of the answer, how many outcomes there are.
+    fn outcomes(&self) -> BTreeMap<&str, usize> {
+        let asked = self
+            .of_type("diagent.message.posted")
+            .filter_map(|event| event["data"]["answer_id"].as_str());
+        let mut outcomes: BTreeMap<&str, usize> = asked.map(|answer_id| (answer_id, 0)).collect();
+        for name in ["diagent.message.answered", "diagent.message.failed"] {
+            for event in self.of_type(name) {
+                let answer_id = event["data"]["message_id"].as_str().expect("an id");
+                *outcomes.entry(answer_id).or_default() += 1;
+            }
+        }
+        outcomes
+    }
+
+    fn unanswered(&self) -> Vec<&str> {
+        self.outcomes()
+            .into_iter()
+            .filter(|(_, count)| *count == 0)
+            .map(|(answer_id, _)| answer_id)
+            .collect()
+    }
+
+    fn holds_once(&self, acknowledged: &Acknowledged, seeded: &str) {
+        let ids: HashSet<&str> = self.events.iter().filter_map(|event| event["id"].as_str()).collect();
+        assert_eq!(
+            ids.len(),
+            self.events.len(),
+            "{seeded}: every event has an id of its own"
+        );
+        let clicks = self.counts("diagent.telemetry.recorded", |data| &data["metadata"]["click"]);
+        let questions = self.counts("diagent.message.posted", |data| &data["client_message_id"]);
+        for (stored, told) in [(&clicks, &acknowledged.clicks), (&questions, &acknowledged.questions)] {
+            for one in told {
+                assert_eq!(stored.get(one.as_str()), Some(&1), "{seeded}: {one} was acknowledged");
+            }
+            let twice: Vec<_> = stored.iter().filter(|(_, count)| **count > 1).collect();
+            assert!(twice.is_empty(), "{seeded}: {twice:?} are there more than once");
+        }
+        let emails = self.counts("diagent.lead.captured", |data| &data["email"]);
+        for email in &acknowledged.emails {
+            assert!(
+                emails.contains_key(email.as_str()),
+                "{seeded}: {email} was acknowledged"
+            );
+        }
+    }
+
+    /// One outcome for each question, and before it no other question of the conversation.
+    fn has_one_outcome_each(&self, seeded: &str) {
+        let outcomes = self.outcomes();
+        let others: Vec<_> = outcomes.iter().filter(|(_, count)| **count != 1).collect();
+        assert!(others.is_empty(), "{seeded}: outcomes that are not one: {others:?}");
+        let mut open: HashMap<&str, &str> = HashMap::new();
+        for event in &self.events {
+            let conversation = event["conversationid"].as_str().unwrap_or_default();
+            let data = &event["data"];
+            match event["type"].as_str().expect("a type") {
+                "diagent.message.posted" => {
+                    let answer_id = data["answer_id"].as_str().expect("an id");
+                    let before = open.insert(conversation, answer_id);
+                    assert_eq!(before, None, "{seeded}: {conversation} has one turn at a time");
+                }
+                "diagent.message.answered" | "diagent.message.failed" => {
+                    let turn = open.remove(conversation);
+                    assert_eq!(turn, data["message_id"].as_str(), "{seeded}: {conversation}");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn has_answers_as_read(&self, acknowledged: &Acknowledged, seeded: &str) {
+        let stored: HashMap<&str, &str> = self
+            .of_type("diagent.message.answered")
+            .filter_map(|event| {
+                Some((
+                    event["data"]["message_id"].as_str()?,
+                    event["data"]["content"].as_str()?,
+                ))
+            })
+            .collect();
+        for (message_id, text) in &acknowledged.answers {
+            assert_eq!(
+                stored.get(message_id.as_str()),
+                Some(&text.as_str()),
+                "{seeded}: {message_id}"
+            );
+        }
+    }
+
+    fn has_forgotten(&self, acknowledged: &Acknowledged, seeded: &str) {
+        let erased: HashSet<&str> = acknowledged.erased.iter().map(String::as_str).collect();
+        let left = self.events.iter().find(|event| {
+            event["visitorid"]
+                .as_str()
+                .is_some_and(|visitor_id| erased.contains(visitor_id))
+                && event["type"] != "diagent.visitor.erased"
+        });
+        assert_eq!(left, None, "{seeded}: something is left of an erased visitor");
+    }
+}

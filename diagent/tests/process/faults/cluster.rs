@@ -1,0 +1,146 @@
+//! Two processes of each role, and one that reads, on servers of the test's own.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use embedded::testing::{self, TestNats, TestPostgres};
+use serde_json::Value;
+
+use super::{model, visitors::Door};
+use crate::{
+    apart::{self, SECRET},
+    support::{Folder, Process, client, free_addresses, ready},
+};
+
+const TWICE: [&str; 3] = ["command-api", "responder", "projector"];
+
+pub(super) struct Cluster {
+    pub(super) nats: TestNats,
+    pub(super) postgres: TestPostgres,
+    /// By role and number, each with its address.
+    processes: BTreeMap<(&'static str, usize), (Process, String)>,
+    environment: Vec<(&'static str, String)>,
+    folder: Folder,
+    agent_id: String,
+    started: usize,
+}
+
+impl Cluster {
+    pub(super) async fn start() -> Self {
+        let (nats, postgres) = (testing::nats().await, testing::own_postgres().await);
+        let environment = vec![
+            ("NATS_URL", nats.url().to_owned()),
+            ("DATABASE_URL", postgres.url()),
+            ("WIDGET_JWT_SECRET", SECRET.to_owned()),
+            ("OPERATOR_JWT_SECRET", SECRET.to_owned()),
+            ("LLM_BASE_URL", format!("http://{}/v1", model::start().await)),
+            ("LLM_MODEL", "slow".to_owned()),
+            ("LIMIT_INIT_PER_MINUTE", "0".to_owned()),
+            ("LIMIT_SESSION_PER_MINUTE", "0".to_owned()),
+            ("LIMIT_READ_PER_MINUTE", "0".to_owned()),
+            ("LIMIT_LEADS_PER_MINUTE", "0".to_owned()),
+        ];
+        let mut cluster = Self {
+            nats,
+            postgres,
+            processes: BTreeMap::new(),
+            environment,
+            folder: Folder::new("faults"),
+            agent_id: String::new(),
+            started: 0,
+        };
+        let addresses: [String; 7] = free_addresses();
+        let roles = TWICE.into_iter().flat_map(|role| [(role, 0), (role, 1)]);
+        for (role, address) in roles.chain([("read-api", 0)]).zip(addresses) {
+            cluster.run(role, address);
+        }
+        cluster.ready().await;
+        cluster.agent_id = apart::define(cluster.address("command-api", 0), cluster.address("read-api", 0)).await;
+        cluster
+    }
+
+    fn run(&mut self, (role, number): (&'static str, usize), address: String) {
+        let setting = match role {
+            "command-api" => "COMMAND_API_ADDR",
+            "responder" => "RESPONDER_ADDR",
+            "projector" => "PROJECTOR_ADDR",
+            _ => "READ_API_ADDR",
+        };
+        self.started += 1;
+        let own = [(setting, address.as_str())];
+        let environment: Vec<(&str, &str)> = self.settings().chain(own).collect();
+        let output = self.folder.path(&format!("{role}-{number}-{}", self.started));
+        let process = Process::start(&[role], &environment, &output);
+        self.processes.insert((role, number), (process, address));
+    }
+
+    fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.environment.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    fn address(&self, role: &'static str, number: usize) -> &str {
+        &self.processes[&(role, number)].1
+    }
+
+    /// Where visitors come in.
+    pub(super) fn door(&self) -> Door {
+        Door {
+            command_apis: [0, 1].map(|number| self.address("command-api", number).to_owned()),
+            agent_id: self.agent_id.clone(),
+        }
+    }
+
+    /// `kill -9`, and what an init system does then.
+    pub(super) fn kill_role(&mut self, role: &'static str, number: usize) {
+        let (mut process, address) = self.processes.remove(&(role, number)).expect("it runs");
+        process.kill();
+        self.run((role, number), address);
+    }
+
+    /// Stops a process in the middle of what it does, and lets it go on later.
+    pub(super) async fn pause_role(&self, role: &'static str, number: usize, pause: Duration) {
+        let process = &self.processes[&(role, number)].0;
+        process.pause();
+        tokio::time::sleep(pause).await;
+        process.resume();
+    }
+
+    /// Waits until every process says that it is.
+    pub(super) async fn ready(&self) {
+        for (_, address) in self.processes.values() {
+            ready(&format!("http://{address}/readyz")).await;
+        }
+    }
+
+    /// All events, as analysts get them, in the order of each partition.
+    pub(super) async fn replay(&self) -> Vec<Value> {
+        let url = format!("http://{}/api/v1/events", self.address("read-api", 0));
+        let answer = client()
+            .get(url)
+            .bearer_auth(apart::token())
+            .send()
+            .await
+            .expect("a replay");
+        assert_eq!(answer.status(), 200);
+        let text = answer.text().await.expect("a whole replay");
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
+
+    /// Runs a command to its end, and expects that it is content.
+    pub(super) async fn command(&self, arguments: &[&str]) -> String {
+        let environment: Vec<(&str, &str)> = self.settings().collect();
+        let mut process = Process::start(arguments, &environment, &self.folder.path("command"));
+        let status = process.ended().await;
+        assert!(status.success(), "{arguments:?} {status}: {}", process.said());
+        process.said()
+    }
+
+    /// Ends every process as an operator does.
+    pub(super) async fn stop(mut self) {
+        for (process, _) in self.processes.values_mut() {
+            let status = process.terminate().await;
+            assert!(status.success(), "{status}: {}", process.said());
+        }
+    }
+}

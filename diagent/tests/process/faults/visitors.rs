@@ -1,0 +1,106 @@
+//! Visitors who ask, click and leave their address whatever happens, and remember what was acknowledged.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use futures::future::join_all;
+use tokio::task::JoinHandle;
+
+use super::stay::stay;
+use crate::support::until;
+
+/// Where visitors come in: either of two instances.
+#[derive(Debug, Clone)]
+pub(super) struct Door {
+    pub(super) command_apis: [String; 2],
+    pub(super) agent_id: String,
+}
+
+/// What visitors were told, and may rely on.
+#[derive(Debug, Default)]
+pub(super) struct Acknowledged {
+    /// Names of telemetry events, each of them sent once.
+    pub(super) clicks: Vec<String>,
+    /// `client_message_id`s of questions.
+    pub(super) questions: Vec<String>,
+    /// Answers that were read to their end: the message's id, and the text.
+    pub(super) answers: Vec<(String, String)>,
+    pub(super) emails: Vec<String>,
+    /// Visitors who are erased.
+    pub(super) erased: Vec<String>,
+}
+
+/// Everybody who is there.
+pub(super) struct Visitors {
+    crowd: Vec<JoinHandle<()>>,
+    is_over: Arc<AtomicBool>,
+    stays: Arc<AtomicU64>,
+    acknowledged: Arc<Mutex<Acknowledged>>,
+}
+
+impl Visitors {
+    /// Lets `count` of them come, one after the other in each place.
+    #[expect(clippy::disallowed_methods, reason = "visitors leave before the test ends")]
+    pub(super) fn start(door: Door, count: u64) -> Self {
+        let (is_over, stays) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
+        let place = |place: u64| {
+            let (door, is_over, stays, acknowledged) = (
+                door.clone(),
+                Arc::clone(&is_over),
+                Arc::clone(&stays),
+                Arc::clone(&acknowledged),
+            );
+            tokio::spawn(async move {
+                for number in 0.. {
+                    let one = stay(&door, &format!("{place}-{number}"), number % 5 == 4).await;
+                    acknowledged.lock().expect("nobody panicked").add(one);
+                    stays.fetch_add(1, Ordering::Relaxed);
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            })
+        };
+        Self {
+            crowd: (0..count).map(place).collect(),
+            is_over,
+            stays,
+            acknowledged,
+        }
+    }
+
+    /// Waits until as many stays as there are places have ended: it works.
+    pub(super) async fn go_on(&self, when: &str) {
+        let enough = self.stays.load(Ordering::Relaxed) + self.crowd.len() as u64;
+        until(&format!("{when}: visitors are served"), async || {
+            assert!(
+                !self.crowd.iter().any(JoinHandle::is_finished),
+                "{when}: a visitor gave up"
+            );
+            self.stays.load(Ordering::Relaxed) >= enough
+        })
+        .await;
+    }
+
+    /// Lets everybody finish.
+    pub(super) async fn leave(self) -> Acknowledged {
+        self.is_over.store(true, Ordering::Relaxed);
+        for one in join_all(self.crowd).await {
+            one.expect("no visitor panicked");
+        }
+        std::mem::take(&mut *self.acknowledged.lock().expect("nobody panicked"))
+    }
+}
+
+impl Acknowledged {
+    fn add(&mut self, other: Self) {
+        self.clicks.extend(other.clicks);
+        self.questions.extend(other.questions);
+        self.answers.extend(other.answers);
+        self.emails.extend(other.emails);
+        self.erased.extend(other.erased);
+    }
+}
