@@ -11,6 +11,9 @@ use crate::error::ApiError;
 /// The longest page address that is taken, in characters.
 pub const PAGE_URL_CHARS_MAX: usize = 2_048;
 
+/// The longest name that a client gives to a message of its own, in characters.
+const CLIENT_MESSAGE_ID_CHARS_MAX: usize = 128;
+
 /// Collects what is wrong with a request.
 #[derive(Debug, Default)]
 pub struct Checks {
@@ -46,6 +49,13 @@ impl Checks {
     pub fn page_url(&mut self, page_url: Option<&str>) {
         if let Some(page_url) = page_url {
             self.line("page_url", page_url, 0..=PAGE_URL_CHARS_MAX);
+        }
+    }
+
+    /// A client's own name of a message, by which a repeat is known.
+    pub fn client_message_id(&mut self, name: Option<&str>) {
+        if let Some(name) = name {
+            self.line("client_message_id", name, 1..=CLIENT_MESSAGE_ID_CHARS_MAX);
         }
     }
 

@@ -90,6 +90,10 @@ pub struct ReverbConfig {
     #[arg(long, env = "REVERB_ACTIVITY_TIMEOUT", default_value = "30s", value_parser = parse_duration)]
     pub reverb_activity_timeout: Duration,
 
+    /// After this long at most a client has to connect again, and to show that it still may listen; 0 is without limit
+    #[arg(long, env = "REVERB_SOCKET_MAX_AGE", default_value = "60m", value_parser = parse_duration)]
+    pub reverb_socket_max_age: Duration,
+
     /// Sockets that one instance holds at most; 0 is without limit
     #[arg(long, env = "REVERB_SOCKETS_MAX", default_value_t = 10_000)]
     pub reverb_sockets_max: usize,

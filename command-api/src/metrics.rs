@@ -15,7 +15,7 @@ const STREAMS: &str = "widget_streams_total";
 /// Sockets and event streams that are open now.
 const OPEN_SOCKETS: &str = "live_open_sockets";
 /// Sockets that ended. Label `outcome`: gone, refused, `no_room`, `nothing_joined`, slow, silent, `too_much`, `too_large`,
-/// erased, draining.
+/// erased, draining, aged.
 const SOCKETS: &str = "live_sockets_total";
 /// Events that were sent to a listener. Label `event`.
 const EVENTS: &str = "live_events_total";

@@ -148,7 +148,7 @@ pub async fn start(
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Role {
     /// Serve the widget API: the only HTTP writer
-    CommandApi(#[command(flatten)] command_api::Config),
+    CommandApi(#[command(flatten)] Box<command_api::Config>),
     /// Answer visitors' messages
     Responder(#[command(flatten)] responder::Config),
     /// Build the read models in PostgreSQL
@@ -173,7 +173,7 @@ impl Role {
                 let log = infra.log(nats, "command-api", clock).await?;
                 roles.spawn(named(
                     "command-api",
-                    command_api::run(config, log, listener, tasks.clone()),
+                    command_api::run(*config, log, listener, tasks.clone()),
                 ));
             }
             Self::Responder(config) => {

@@ -62,7 +62,8 @@ ids! {
     VisitorId,
     /// One conversation of one visitor.
     ConversationId,
-    /// One message of a conversation, whoever wrote it. A turn is named by the id of its answer.
+    /// One message of a conversation, whoever wrote it. A turn is named by the id of its answer; a reply may be derived, see
+    /// [`MessageId::derive`].
     MessageId,
     /// One contact of one agent, see [`LeadId::derive`].
     LeadId,
@@ -84,6 +85,20 @@ impl VisitorId {
     /// inits meet in one aggregate. The anonymous id is a bearer secret and is stored nowhere.
     pub fn derive(agent_id: AgentId, anonymous_id: &str) -> Self {
         Self::from_bits(digest_bits("visitor", agent_id, anonymous_id))
+    }
+}
+
+impl MessageId {
+    /// The reply that `operator_id` calls `name`: a repeat of it is the same message.
+    pub fn derive(conversation_id: ConversationId, operator_id: &str, name: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update("reply")
+            .chain_update(conversation_id.bits().to_be_bytes())
+            .chain_update(operator_id.len().to_be_bytes())
+            .chain_update(operator_id)
+            .chain_update(name)
+            .finalize();
+        Self::from_bits(first_128_bits(&digest))
     }
 }
 

@@ -35,7 +35,7 @@ use events::{
 use tokio_util::task::AbortOnDropHandle;
 
 pub use self::places::PlaceLimits;
-use self::{channels::Channels, places::Places};
+use self::{channels::Channels, places::Places, protocol::Closing};
 use crate::app::App;
 
 /// Who listens on this instance, and what keeps them informed. Ends with its last clone.
@@ -76,10 +76,20 @@ impl Live {
     }
 }
 
-/// Returns some time during a drain's grace, at another moment for each `seed`: what is sent away comes back elsewhere, and
-/// should not come back all at once.
-async fn time_to_leave(app: &App, seed: u128) {
-    app.tasks.drain_token().cancelled().await;
-    let wait_ms = seed % app.stream_drain_grace.as_millis().max(1);
-    tokio::time::sleep(Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0))).await;
+/// When a client that did nothing wrong has to connect again: some time during a drain's grace, or before it has become too old,
+/// at another moment for each `seed`. What is sent away comes back elsewhere, and should not come back all at once.
+async fn time_to_leave(app: &App, seed: u128) -> Closing {
+    let share = |of: Duration| {
+        let millis = seed % of.as_millis().max(1);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    };
+    let draining = async {
+        app.tasks.drain_token().cancelled().await;
+        tokio::time::sleep(share(app.stream_drain_grace)).await;
+    };
+    let age_max = app.reverb.reverb_socket_max_age;
+    tokio::select! {
+        () = draining => Closing::Draining,
+        () = tokio::time::sleep(age_max.saturating_sub(share(age_max / 8))), if !age_max.is_zero() => Closing::Aged,
+    }
 }

@@ -111,11 +111,11 @@ impl Session {
             return end;
         }
         let (app, seed) = (self.app.clone(), seed_of(&self.socket_id));
-        let mut drained = pin!(time_to_leave(&app, seed));
+        let mut leave = pin!(time_to_leave(&app, seed));
         loop {
             let answered = tokio::select! {
                 biased;
-                () = &mut drained => return End::Closed(Closing::Draining),
+                closing = &mut leave => return End::Closed(closing),
                 news = self.listener.next() => match news {
                     Ok(news) => {
                         metrics::event_told(news.event);

@@ -53,7 +53,7 @@ pub async fn stream_events(State(app): State<App>, visitor: Visitor, caller: Cal
         let _place = place;
         let outcome = tokio::select! {
             outcome = forward(listener, sender) => outcome,
-            () = time_to_leave(&app, seed) => "draining",
+            closing = time_to_leave(&app, seed) => closing.outcome(),
         };
         metrics::socket_ended(outcome);
     });

@@ -20,6 +20,8 @@ pub struct ReplyRequest {
     /// 1 to 8000 characters.
     #[schema(min_length = 1, max_length = 8_000)]
     content: String,
+    /// The client's own name of this message, 1 to 128 characters. A repeat of it is the same message: it is written once.
+    client_message_id: Option<String>,
 }
 
 /// The message is in the log.
@@ -49,13 +51,18 @@ pub async fn reply(
     let content = request.content.trim();
     let mut checks = Checks::default();
     checks.text("content", content, 1..=CONTENT_CHARS_MAX);
+    checks.client_message_id(request.client_message_id.as_deref());
     checks.finish()?;
     let target = Target::find(&app, &caller, &conversation_id).await?;
-    let message_id = MessageId::generate();
+    let operator = caller.person();
+    let message_id = match &request.client_message_id {
+        Some(name) => MessageId::derive(target.conversation_id, &operator.id, name),
+        None => MessageId::generate(),
+    };
     let action = Action::Reply {
         message_id,
         content: Personal::from(content),
-        operator: caller.person(),
+        operator,
     };
     let receipt = target.act(&app, action).await?;
     let conversation_id = target.conversation_id;

@@ -12,7 +12,6 @@ use crate::{app::App, checks::Checks, error::ApiError, guard::visitor::Visitor, 
 
 const MESSAGE_CHARS_MAX: usize = 8_000;
 const PAGE_CONTEXT_BYTES_MAX: usize = 16 * 1_024;
-const CLIENT_MESSAGE_ID_CHARS_MAX: usize = 128;
 
 /// A message as a client sends it. Unknown fields are ignored.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -91,9 +90,7 @@ impl MessageRequest {
         if let Some(page_context) = &self.page_context {
             checks.json("page_context", page_context, PAGE_CONTEXT_BYTES_MAX);
         }
-        if let Some(name) = &self.client_message_id {
-            checks.line("client_message_id", name, 1..=CLIENT_MESSAGE_ID_CHARS_MAX);
-        }
+        checks.client_message_id(self.client_message_id.as_deref());
         checks.finish()?;
         Ok(Action::PostMessage {
             message_id,

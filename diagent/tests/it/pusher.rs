@@ -396,6 +396,22 @@ async fn sockets_leave_a_stopping_process_one_after_the_other() {
 }
 
 #[tokio::test]
+async fn an_old_connection_has_to_ask_again_whether_it_may_listen() {
+    let stack = Stack::shared().await;
+    let agent = stack.agent().await;
+    let brief = ["--reverb-socket-max-age", "3s"];
+    let instance = stack.launch(Options::of(&[Role::CommandApi]).with(&brief)).await;
+    let visitor = agent.visitor_at(instance.command_api()).await;
+    let events = visitor.request(reqwest::Method::GET, "/conversation/events").send();
+    let mut events = events.await.expect("a stream");
+    let mut socket = Socket::open(instance.command_api()).await;
+
+    assert_eq!(socket.closed().await, 4200);
+    while events.chunk().await.expect("an end, not a break").is_some() {}
+    Socket::open(instance.command_api()).await;
+}
+
+#[tokio::test]
 async fn a_socket_outlives_the_log_and_misses_nothing() {
     let stack = Stack::own().await;
     let agent = stack.agent().await;

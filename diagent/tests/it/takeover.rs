@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Stack, until};
+use crate::support::{Socket, Stack, jwt, send, socket::channel_of, until};
 
 #[tokio::test]
 async fn a_claimed_conversation_is_answered_by_a_person() {
@@ -83,6 +83,112 @@ async fn the_agent_falls_silent_in_the_middle_of_an_answer() {
     assert_eq!(agent.logged("diagent.message.answered").await.len(), 0);
     let roles: Vec<String> = visitor.history().await.into_iter().map(|(role, _)| role).collect();
     assert_eq!(roles, ["visitor"]);
+
+    let patient = agent.visitor().await;
+    let mut script = stack.model().script();
+    let question = json!({ "message": script.question() });
+    let (answer, ()) = tokio::join!(patient.post("/messages", &question), async {
+        let mut call = script.call().await;
+        call.say("As a machine I ");
+        agent.team.act(&patient.conversation_id, "claim", None).await.data(200);
+        call.gone().await;
+    });
+    assert_eq!(
+        answer.data(200)["content"],
+        "",
+        "who waits for the whole of it is told as well"
+    );
+    assert_eq!(agent.logged("diagent.message.answered").await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_visitor_knows_people_by_their_names() {
+    let stack = Stack::shared().await;
+    let agent = stack.agent().await;
+    let visitor = agent.visitor().await;
+    visitor.ask("Is anybody there?").await;
+    let id = &visitor.conversation_id;
+    let person = |name| {
+        let token = jwt::person("account-4711", name, &agent.workspace_id, "write");
+        agent.member("account-4711", "write").with_token(&token)
+    };
+    let mut socket = Socket::open(stack.command_api()).await;
+    socket.join(&visitor).await;
+
+    let robin = person(Some("Robin"));
+    robin.act(id, "claim", None).await.data(200);
+    robin.act(id, "typing", None).await.expect(204);
+    robin
+        .act(id, "reply", Some(json!({ "content": "Hello." })))
+        .await
+        .data(201);
+    robin.act(id, "release", None).await.data(200);
+    let mut seen = vec![visitor.get("/conversation/messages").await.data(200).to_string()];
+    while seen.len() < 5 {
+        seen.push(socket.event().await.1.to_string());
+    }
+    seen.push(visitor.get("/me").await.data(200).to_string());
+
+    assert!(seen.iter().all(|text| !text.contains("account-4711")), "{seen:?}");
+    let named = seen.iter().filter(|text| text.contains("\"Robin\"")).count();
+    assert!(named >= 4, "claim, typing, reply, and the messages: {seen:?}");
+    // Without a name there is only the account.
+    let claimed = person(None).act(id, "claim", None).await;
+    assert_eq!(claimed.data(200)["claimed_by"], "account-4711");
+}
+
+#[tokio::test]
+async fn a_reply_that_is_sent_again_is_written_once() {
+    let stack = Stack::shared().await;
+    let agent = stack.agent().await;
+    let visitor = agent.visitor().await;
+    visitor.ask("Is anybody there?").await;
+    let id = &visitor.conversation_id;
+    let (robin, sam) = (agent.member("robin", "write"), agent.member("sam", "write"));
+    let reply = || Some(json!({ "content": "Hello.", "client_message_id": "r1" }));
+    robin.act(id, "claim", None).await.data(200);
+
+    let first = robin.act(id, "reply", reply()).await.data(201)["message_id"].clone();
+    let elsewhere = robin.clone().at(stack.second().await);
+    assert_eq!(elsewhere.act(id, "reply", reply()).await.data(201)["message_id"], first);
+    robin.act(id, "release", None).await.data(200);
+    assert_eq!(
+        robin.act(id, "reply", reply()).await.data(201)["message_id"],
+        first,
+        "it has been said, whoever has the conversation now"
+    );
+    sam.act(id, "claim", None).await.data(200);
+    assert_ne!(sam.act(id, "reply", reply()).await.data(201)["message_id"], first);
+    assert_eq!(agent.logged("diagent.message.replied").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_forgotten_visitors_conversation_is_not_there_any_more() {
+    let stack = Stack::shared().await;
+    let agent = stack.agent().await;
+    let visitor = agent.visitor().await;
+    visitor.ask("Is anybody there?").await;
+    let id = &visitor.conversation_id;
+    let robin = agent.member("robin", "read write");
+    robin.act(id, "claim", None).await.data(200);
+
+    visitor.erase().await.data(202);
+
+    for command_api in [stack.command_api(), stack.second().await] {
+        let robin = robin.clone().at(command_api);
+        for (action, body) in [
+            ("reply", Some(json!({ "content": "Still there?" }))),
+            ("typing", None),
+            ("release", None),
+            ("claim", None),
+            ("close", None),
+        ] {
+            let refused = robin.act(id, action, body).await;
+            refused.refusal(404, "conversation_not_found");
+        }
+        let refused = send(robin.authorise("1.2", &channel_of(id))).await;
+        refused.refusal(404, "conversation_not_found");
+    }
 }
 
 #[tokio::test]
@@ -147,8 +253,9 @@ async fn a_team_closes_a_conversation() {
     let visitor = agent.visitor().await;
     visitor.ask("Is anybody there?").await;
     let id = &visitor.conversation_id;
+    agent.team.act(id, "claim", None).await.data(200);
     let closed = agent.team.act(id, "close", None).await.data(200);
-    assert_eq!(closed["closed"], true);
+    assert_eq!((&closed["closed"], &closed["claimed_by"]), (&json!(true), &Value::Null));
     agent.team.act(id, "close", None).await.data(200);
     agent
         .team
@@ -164,7 +271,10 @@ async fn a_team_closes_a_conversation() {
         .post("/messages", &json!({ "message": "Hello?" }))
         .await
         .refusal(409, "conversation_closed");
-    assert_eq!(visitor.get("/conversation").await.data(200)["state"], "closed");
+    let view = visitor.get("/conversation").await.data(200);
+    assert_eq!((&view["state"], &view["claimed_by"]), (&json!("closed"), &Value::Null));
+    let refused = visitor.post_nothing("/conversation/request-human").await;
+    refused.refusal(409, "conversation_closed");
     assert_eq!(
         agent.logged("diagent.conversation.closed").await[0]["data"]["by"],
         "operator"
@@ -240,6 +350,7 @@ async fn replies_that_make_no_sense_are_refused() {
         json!({ "content": "x".repeat(8_001) }),
         json!({ "content": "nul\u{0}" }),
         json!({ "content": "x", "contnet": "typo" }),
+        json!({ "content": "x", "client_message_id": "" }),
     ] {
         agent
             .team

@@ -163,18 +163,22 @@ fn only_who_has_the_conversation_replies() {
             operator: operator(who),
         })
     };
+    let replied = Event::MessageReplied {
+        message_id: message(FIRST),
+        content: "hello".into(),
+        operator: operator("ann"),
+        at: now(),
+    };
     given([]).when(reply("ann")).then_expect_error(Refusal::NotClaimed);
     given([claimed("ann")])
         .when(reply("bob"))
         .then_expect_error(Refusal::ClaimedByAnother { name: "ann".to_owned() });
     given([claimed("ann")])
         .when(reply("ann"))
-        .then_expect_events(vec![Event::MessageReplied {
-            message_id: message(FIRST),
-            content: "hello".into(),
-            operator: operator("ann"),
-            at: now(),
-        }]);
+        .then_expect_events(vec![replied.clone()]);
+    given([claimed("ann"), replied])
+        .when(reply("ann"))
+        .then_expect_events(vec![]);
 }
 
 #[test]
@@ -207,8 +211,18 @@ fn a_person_is_requested_once() {
         at: now(),
     };
     given([]).when(request()).then_expect_events(vec![requested.clone()]);
-    given([requested]).when(request()).then_expect_events(vec![]);
+    given([requested.clone()]).when(request()).then_expect_events(vec![]);
     given([claimed("ann")]).when(request()).then_expect_events(vec![]);
+    given([requested, claimed("ann"), closed()])
+        .when(request())
+        .then_expect_error(Refusal::Closed);
+}
+
+#[test]
+fn nobody_has_a_closed_conversation() {
+    let state = folded([claimed("ann"), closed()]);
+    assert!(state.is_closed());
+    assert_eq!(state.claimed_by(), None);
 }
 
 #[test]

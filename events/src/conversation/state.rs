@@ -229,6 +229,8 @@ impl Conversation {
             E::Closed { .. } => {
                 self.closed = true;
                 self.open_turn = None;
+                self.claimed_by = None;
+                self.human_requested = false;
             }
         }
     }

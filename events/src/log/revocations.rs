@@ -1,8 +1,8 @@
 //! Tokens that died before their time: those of erased visitors, known to every instance within milliseconds.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, PoisonError, RwLock},
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
 
@@ -26,10 +26,22 @@ pub struct Revocations {
     _follower: Arc<AbortOnDropHandle<()>>,
 }
 
+/// Visitors' tokens live an hour; after that nothing has to be remembered.
+pub(super) const KEPT: Duration = Duration::from_mins(61);
+
 #[derive(Default)]
 struct Known {
-    revocations: RwLock<HashMap<VisitorId, Revocation>>,
+    erasures: RwLock<Erasures>,
     changes: watch::Sender<()>,
+}
+
+/// The erasures of the last hour, by what is asked for.
+#[derive(Default)]
+struct Erasures {
+    visitors: HashMap<VisitorId, Timestamp>,
+    conversations: HashSet<ConversationId>,
+    /// In the order in which they were heard of.
+    by_age: VecDeque<(VisitorId, Revocation)>,
 }
 
 /// What of a visitor is revoked.
@@ -43,26 +55,20 @@ impl Revocations {
     /// Whether a token that was issued at `issued_at` (in whole seconds) for this conversation is dead. The visitor may come
     /// back in the very second of the erasure, to a new conversation.
     pub fn is_revoked(&self, visitor_id: VisitorId, conversation_id: ConversationId, issued_at: Timestamp) -> bool {
-        let known = self.known.revocations.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(&visitor_id).is_some_and(|revocation| {
-            revocation.conversations.contains(&conversation_id)
-                || issued_at.unix_seconds() < revocation.at.unix_seconds()
-        })
+        let erasures = self.known.read();
+        let erased_at = erasures.visitors.get(&visitor_id);
+        erased_at.is_some_and(|at| issued_at.unix_seconds() < at.unix_seconds())
+            || erasures.conversations.contains(&conversation_id)
     }
 
     /// Whether this conversation's visitor was erased lately.
     pub fn is_forgotten(&self, conversation_id: ConversationId) -> bool {
-        let known = self.known.revocations.read().unwrap_or_else(PoisonError::into_inner);
-        known
-            .values()
-            .any(|revocation| revocation.conversations.contains(&conversation_id))
+        self.known.read().conversations.contains(&conversation_id)
     }
 
     /// The conversations of all visitors who were erased lately.
     pub fn conversations(&self) -> HashSet<ConversationId> {
-        let known = self.known.revocations.read().unwrap_or_else(PoisonError::into_inner);
-        let conversations = known.values().flat_map(|revocation| &revocation.conversations);
-        conversations.copied().collect()
+        self.known.read().conversations.clone()
     }
 
     /// Wakes whenever another visitor is erased.
@@ -72,12 +78,33 @@ impl Revocations {
 }
 
 impl Known {
+    fn read(&self) -> RwLockReadGuard<'_, Erasures> {
+        self.erasures.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn learn(&self, visitor_id: VisitorId, revocation: Revocation) {
-        self.revocations
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(visitor_id, revocation);
+        let mut erasures = self.erasures.write().unwrap_or_else(PoisonError::into_inner);
+        erasures.learn(visitor_id, revocation);
+        drop(erasures);
         self.changes.send_replace(());
+    }
+}
+
+impl Erasures {
+    /// Notes one, and forgets those that are of no use any more.
+    fn learn(&mut self, visitor_id: VisitorId, revocation: Revocation) {
+        let now = revocation.at;
+        self.visitors.insert(visitor_id, now);
+        self.conversations.extend(&revocation.conversations);
+        self.by_age.push_back((visitor_id, revocation));
+        while let Some((visitor_id, old)) = self.by_age.pop_front_if(|(_, old)| now.since(old.at) > KEPT) {
+            if self.visitors.get(&visitor_id) == Some(&old.at) {
+                self.visitors.remove(&visitor_id);
+            }
+            for conversation_id in &old.conversations {
+                self.conversations.remove(conversation_id);
+            }
+        }
     }
 }
 
@@ -162,5 +189,34 @@ fn decode(subject: &str, payload: &[u8]) -> Option<(VisitorId, Revocation)> {
             tracing::error!(%error, visitor.id = %visitor_id, "a revocation cannot be read");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_erasure_is_remembered_as_long_as_tokens_live() {
+        let mut erasures = Erasures::default();
+        let revoked = |erasures: &mut Erasures, minute, visitor, conversation| {
+            let at = Timestamp::from_unix_millis(0).plus(Duration::from_mins(minute));
+            let conversations = HashSet::from([ConversationId::from_bits(conversation)]);
+            erasures.learn(VisitorId::from_bits(visitor), Revocation { at, conversations });
+        };
+        revoked(&mut erasures, 0, 1, 10);
+        revoked(&mut erasures, 0, 2, 20);
+        revoked(&mut erasures, 40, 1, 11);
+
+        revoked(&mut erasures, 62, 3, 30);
+
+        let visitors: HashSet<u128> = erasures.visitors.keys().map(|id| id.bits()).collect();
+        assert_eq!(
+            visitors,
+            HashSet::from([1, 3]),
+            "the first came back, and was erased again"
+        );
+        let conversations: HashSet<u128> = erasures.conversations.iter().map(|id| id.bits()).collect();
+        assert_eq!(conversations, HashSet::from([11, 30]));
     }
 }

@@ -9,7 +9,7 @@ use async_nats::jetstream::{
 };
 use ulid::Ulid;
 
-use super::{ConnectError, LogConfig};
+use super::{ConnectError, LogConfig, revocations};
 use crate::{Partition, Timestamp, clock};
 
 pub(super) const TOKENS: &str = "TOKENS";
@@ -162,8 +162,7 @@ fn beside_the_log(replicas: usize) -> [Config; 5] {
             allow_message_counter: true,
             ..stream(QUOTA, "quota.>", StorageType::File, days(62), 1)
         },
-        // Visitors' tokens live an hour; after that nothing has to be remembered.
-        stream(REVOKED, "revoked.>", StorageType::File, Duration::from_mins(61), 1),
+        stream(REVOKED, "revoked.>", StorageType::File, revocations::KEPT, 1),
     ]
 }
 

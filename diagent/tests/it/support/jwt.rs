@@ -43,9 +43,14 @@ pub(crate) fn sign(algorithm: Algorithm, kid: Option<&str>, secret: &str, claims
 
 /// An operator's token, as `diagent token` mints them.
 pub(crate) fn operator(sub: &str, workspace_id: &str, scope: &str) -> String {
+    person(sub, Some(sub), workspace_id, scope)
+}
+
+/// The same, of somebody whose name is another than their account's, or none.
+pub(crate) fn person(sub: &str, name: Option<&str>, workspace_id: &str, scope: &str) -> String {
     let now = Clock::default().now().unix_seconds();
     let claims = serde_json::json!({
-        "iss": "diagent", "sub": sub, "name": sub, "workspace_id": workspace_id, "scope": scope, "iat": now, "exp": now + 3_600,
+        "iss": "diagent", "sub": sub, "name": name, "workspace_id": workspace_id, "scope": scope, "iat": now, "exp": now + 3_600,
     });
     sign(Algorithm::HS256, None, OPERATOR_SECRET, &claims)
 }
