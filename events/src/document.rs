@@ -14,7 +14,9 @@ pub enum DocumentEvent {
     /// The page at `url` reads from now on as `text`.
     #[serde(rename = "diagent.document.put")]
     Put {
+        /// The page's address: it names the document.
         url: String,
+        /// The page's title.
         title: String,
         /// Markdown: headings, lists, tables and code as in the page.
         text: String,
@@ -23,7 +25,11 @@ pub enum DocumentEvent {
 
     /// The page at `url` is gone.
     #[serde(rename = "diagent.document.removed")]
-    Removed { url: String, at: Timestamp },
+    Removed {
+        /// The page's address, as it was put.
+        url: String,
+        at: Timestamp,
+    },
 }
 
 impl cqrs_es::DomainEvent for DocumentEvent {

@@ -8,7 +8,9 @@ use crate::print;
 /// JSON Schemas of the events.
 #[derive(Debug, clap::Args)]
 pub struct Schema {
-    /// One type, for example `diagent.message.posted`; without it, all of them
+    /// One type in its newest version, for example `diagent.message.posted`, or in a certain one, `diagent.message.posted:1`;
+    /// without it, all of them
+    #[arg(value_name = "TYPE")]
     kind: Option<String>,
 }
 
@@ -20,9 +22,10 @@ impl Schema {
     pub fn run(self) -> anyhow::Result<()> {
         let schemas = events::schema::all();
         if let Some(wanted) = self.kind {
-            let newest = schemas.into_iter().rfind(|((kind, _), _)| *kind == wanted);
-            let (_, schema) =
-                newest.with_context(|| format!("there is no type {wanted}; `diagent schema` lists all"))?;
+            let (_, schema) = schemas
+                .into_iter()
+                .rfind(|((kind, version), _)| *kind == wanted || format!("{kind}:{version}") == wanted)
+                .with_context(|| format!("there is no type {wanted}; `diagent schema` lists all"))?;
             print::json(&schema);
         } else {
             let all = schemas

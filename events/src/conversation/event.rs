@@ -23,7 +23,9 @@ pub enum ConversationEvent {
         /// The client's own name of this message; a repeat of it is the same message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_message_id: Option<String>,
+        /// What the visitor wrote.
         content: Personal<String>,
+        /// The page it was written on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         page_url: Option<Personal<String>>,
         /// Structured data from the page; untrusted.
@@ -36,11 +38,13 @@ pub enum ConversationEvent {
     #[serde(rename = "diagent.message.answered")]
     MessageAnswered {
         message_id: MessageId,
+        /// The answer, as far as it was given.
         content: Personal<String>,
         /// The passages it stands on.
         citations: Vec<Citation>,
         /// Fewer than two passages fitted: the answer says so.
         low_confidence: bool,
+        /// How the answer ended.
         finish_reason: FinishReason,
         /// What produced it: `extractive`, or the name of the model.
         answerer: String,
@@ -72,7 +76,9 @@ pub enum ConversationEvent {
     #[serde(rename = "diagent.message.rated")]
     MessageRated {
         message_id: MessageId,
+        /// `up`, `down`, or none: the verdict was taken back.
         rating: Option<Rating>,
+        /// What the visitor says about it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<Personal<String>>,
         at: Timestamp,
@@ -82,6 +88,7 @@ pub enum ConversationEvent {
     #[serde(rename = "diagent.message.replied")]
     MessageReplied {
         message_id: MessageId,
+        /// What the person wrote.
         content: Personal<String>,
         operator: Operator,
         at: Timestamp,
@@ -94,6 +101,7 @@ pub enum ConversationEvent {
     /// The visitor asks for a person.
     #[serde(rename = "diagent.conversation.human_requested")]
     HumanRequested {
+        /// What the visitor says it is about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Personal<String>>,
         at: Timestamp,
@@ -103,6 +111,7 @@ pub enum ConversationEvent {
     #[serde(rename = "diagent.conversation.rated")]
     ConversationRated {
         rating: Satisfaction,
+        /// What the visitor says about it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<Personal<String>>,
         at: Timestamp,

@@ -17,10 +17,12 @@ pub enum LeadEvent {
     #[serde(rename = "diagent.lead.captured")]
     Captured {
         conversation_id: ConversationId,
-        /// Folded by [`crate::lead::fold_email`].
+        /// The address, in lower case and without space around it: leads are deduplicated by it.
         email: Personal<String>,
+        /// How the visitor wants to be called.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<Personal<String>>,
+        /// The number, as it was typed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         phone: Option<Personal<String>>,
         /// The agent's own fields, by key.

@@ -1,7 +1,6 @@
 //! Stored examples of every event type and version: what was once written can be read for ever.
 //!
-//! A test fails here when a change of a type breaks what the log holds. Then the change is a new version: raise the type's
-//! `event_version`, add an upcaster in `upcast.rs`, keep the old file and add one for the new version.
+//! A test fails here when a change of a type breaks what logs hold, and says what to do about it.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -12,6 +11,12 @@ use events::{
 };
 use serde_json::Value;
 
+/// What to do when a stored example breaks.
+const NEW_VERSION: &str = "Logs hold events like this one for ever. If old readers can skip what you added, give the field \
+    `#[serde(default, skip_serializing_if = …)]`. Otherwise it is a new version: raise the type's `event_version`, add the \
+    step from the old one to UPCASTERS in events/src/upcast.rs, keep the old schema in events/src/retired_schemas and this \
+    file as it is, and add an example of the new version beside it.";
+
 #[test]
 fn every_stored_example_still_reads_and_writes_the_same() {
     for (name, text) in examples() {
@@ -19,18 +24,26 @@ fn every_stored_example_still_reads_and_writes_the_same() {
         let again: Value = serde_json::from_slice(&encode(&attributes, &event)).expect("JSON");
         let stored: Value = serde_json::from_str(&text).expect("JSON");
         if stored["dataschema"] == current_schema(&attributes) {
-            assert_eq!(
-                again, stored,
-                "{name} is written differently now: this is a new version, see the top of golden.rs"
-            );
+            assert_eq!(again, stored, "{name} is written differently now. {NEW_VERSION}");
         }
     }
 }
 
 #[test]
-fn every_type_has_an_example_that_fits_its_schema() {
-    let examples = examples();
-    for ((kind, version), schema) in schema::all() {
+fn every_type_and_version_has_an_example_that_fits_its_schema() {
+    let (examples, schemas) = (examples(), schema::all());
+    for name in examples.keys() {
+        let (kind, version) = name
+            .strip_suffix(".json")
+            .and_then(|name| name.rsplit_once(".v"))
+            .expect("a name");
+        let key = (kind.to_owned(), version.parse().expect("a version"));
+        assert!(
+            schemas.contains_key(&key),
+            "{name} has no schema any more. {NEW_VERSION}"
+        );
+    }
+    for ((kind, version), schema) in schemas {
         let name = format!("{kind}.v{version}.json");
         let text = examples
             .get(&name)
@@ -41,7 +54,10 @@ fn every_type_has_an_example_that_fits_its_schema() {
             .iter_errors(&example["data"])
             .map(|problem| problem.to_string())
             .collect();
-        assert!(problems.is_empty(), "{name}: {problems:?}");
+        assert!(
+            problems.is_empty(),
+            "{name} does not fit its schema: {problems:?}. {NEW_VERSION}"
+        );
     }
 }
 
@@ -70,7 +86,7 @@ fn decode(name: &str, text: &str) -> (Attributes, LogEvent) {
         _ => Category::Document,
     };
     LogEvent::decode(category, text.as_bytes())
-        .unwrap_or_else(|error| panic!("{name} cannot be read any more: {error}"))
+        .unwrap_or_else(|error| panic!("{name} cannot be read any more: {error:?}. {NEW_VERSION}"))
 }
 
 fn encode(attributes: &Attributes, event: &LogEvent) -> Vec<u8> {

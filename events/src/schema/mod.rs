@@ -1,9 +1,11 @@
 //! JSON Schema of every event type, generated from the types that read and write them.
 
+mod examples;
+
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, generate::SchemaSettings};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     agent::AgentEvent, conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent,
@@ -20,6 +22,7 @@ pub fn all() -> BTreeMap<(String, u32), Value> {
     collect::<WorkspaceEvent>(&mut schemas);
     collect::<AgentEvent>(&mut schemas);
     collect::<DocumentEvent>(&mut schemas);
+    examples::add(&mut schemas);
     schemas
 }
 
@@ -41,10 +44,30 @@ fn collect<E: JsonSchema>(schemas: &mut BTreeMap<(String, u32), Value>) {
         if let Some(description) = variant.get("description") {
             data["description"] = description.clone();
         }
-        if let Some(definitions) = &definitions {
-            data["$defs"] = definitions.clone();
+        let mut used = Map::new();
+        take_used(&data, definitions.as_ref().unwrap_or(&Value::Null), &mut used);
+        if !used.is_empty() {
+            data["$defs"] = used.into();
         }
         schemas.insert((kind.to_owned(), 1), data);
+    }
+}
+
+/// Copies those of `definitions` that `schema` refers to, and those that they refer to.
+fn take_used(schema: &Value, definitions: &Value, used: &mut Map<String, Value>) {
+    match schema {
+        Value::Object(fields) => {
+            let name = fields.get("$ref").and_then(Value::as_str);
+            let name = name.and_then(|reference| reference.strip_prefix("#/$defs/"));
+            if let Some((name, definition)) = name.and_then(|name| Some((name, definitions.get(name)?)))
+                && used.insert(name.to_owned(), definition.clone()).is_none()
+            {
+                take_used(definition, definitions, used);
+            }
+            fields.values().for_each(|value| take_used(value, definitions, used));
+        }
+        Value::Array(items) => items.iter().for_each(|item| take_used(item, definitions, used)),
+        _ => {}
     }
 }
 
@@ -62,6 +85,31 @@ mod tests {
                 "{kind} has no description"
             );
             assert_eq!(schema["type"], "object", "{kind}");
+            for (field, property) in schema["properties"].as_object().expect("properties") {
+                assert!(is_described(property, &schema), "{kind} does not say what {field} is");
+            }
         }
+    }
+
+    #[test]
+    fn every_type_and_version_has_an_example() {
+        for ((kind, version), schema) in all() {
+            assert!(
+                schema["examples"][0].is_object(),
+                "add the golden file of {kind} {version} to events/src/schema/examples.rs"
+            );
+        }
+    }
+
+    /// Whether the property says what it is, or its type does.
+    fn is_described(property: &Value, root: &Value) -> bool {
+        let reference = property["$ref"]
+            .as_str()
+            .and_then(|reference| root.pointer(reference.strip_prefix('#')?));
+        property["description"].is_string()
+            || reference.is_some_and(|definition| is_described(definition, root))
+            || property["anyOf"]
+                .as_array()
+                .is_some_and(|choices| choices.iter().any(|choice| is_described(choice, root)))
     }
 }
