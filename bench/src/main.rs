@@ -10,6 +10,7 @@ mod memory;
 mod model;
 mod product;
 mod project;
+mod replay;
 mod report;
 mod stream;
 mod visitor;
@@ -38,6 +39,12 @@ enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         events: usize,
     },
+    /// Exports of the log: events per second and memory, against a consumer that only reads.
+    Replay {
+        /// Telemetry events in the log; conversations and leads come on top.
+        #[arg(long, default_value_t = 1_000_000)]
+        events: usize,
+    },
     /// Memory of the process, idle and with a thousand open streams.
     Memory,
 }
@@ -49,6 +56,7 @@ async fn main() -> anyhow::Result<()> {
         Bench::Append => append::run(rounds).await?,
         Bench::Stream => stream::run(rounds).await?,
         Bench::Project { events } => project::run(events).await?,
+        Bench::Replay { events } => replay::run(events, rounds).await?,
         Bench::Memory => memory::run().await?,
     };
     report.show()

@@ -79,7 +79,7 @@ impl Cli {
             Command::Agent(command) => command.run(&infra).await,
             Command::Knowledge(command) => command.run(&infra).await,
             Command::Projections(command) => Box::pin(command.run(&infra)).await,
-            Command::Replay(replay) => replay.run(&infra).await,
+            Command::Replay(replay) => Box::pin(replay.run(&infra)).await,
             Command::Schema(schema) => schema.run(),
             Command::Doctor(doctor) => doctor.run(&infra).await,
         }

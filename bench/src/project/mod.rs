@@ -1,11 +1,11 @@
 //! Read models on a large log, with the projector as a process of its own: the rate of a rebuild beside plain set-based
 //! inserts of one row per event (by one connection, and by as many as there are partitions), the lag under a steady load and beside a rebuild, and how long partitions take to move.
 
-mod fill;
+pub(crate) mod fill;
 mod lag;
-mod limit;
+pub(crate) mod limit;
 mod process;
-mod servers;
+pub(crate) mod servers;
 
 use std::time::{Duration, Instant};
 

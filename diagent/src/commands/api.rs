@@ -29,6 +29,13 @@ pub struct ApiArgs {
     token: Option<String>,
 }
 
+impl ApiArgs {
+    /// Whether a token was given.
+    pub(crate) const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+}
+
 /// Which of the two.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Side {

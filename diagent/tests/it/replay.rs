@@ -6,15 +6,29 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Parameters, Stack, send};
+use crate::support::{Agent, Parameters, Stack, schemas, send};
 
 async fn replay(agent: &Agent, query: &[(&str, &str)]) -> Vec<Value> {
     let answer = send(agent.team.query("/api/v1/events").query(query)).await.expect(200);
-    answer
-        .text()
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect()
+    schemas::events(&answer.text())
+}
+
+#[tokio::test]
+async fn everything_in_the_log_fits_its_schema() {
+    let (agent, _) = written().await;
+    // Also what all the tests before this one have written.
+    let everything = send(Stack::shared().await.root().query("/api/v1/events"))
+        .await
+        .expect(200);
+    let events = schemas::events(&everything.text());
+    assert!(events.iter().any(|event| event["agentid"] == agent.id.as_str()));
+    let served = agent
+        .team
+        .read("/api/v1/schemas/diagent.message.posted:1")
+        .await
+        .data(200);
+    assert_eq!(served["$id"], "urn:diagent:schema:diagent.message.posted:1");
+    assert!(served["examples"][0]["content"].is_string(), "{served}");
 }
 
 async fn written() -> (Agent, Vec<Value>) {
@@ -171,6 +185,45 @@ async fn a_replay_goes_on_after_any_position() {
 }
 
 #[tokio::test]
+async fn the_log_is_read_as_it_was() {
+    let (agent, all) = written().await;
+    for field in ["position", "cursor"] {
+        for (index, event) in all.iter().enumerate() {
+            let place = event[field].as_str().expect("text");
+            let then = replay(&agent, &[("as_of", place)]).await;
+            assert_eq!(positions(&then), positions(&all[..=index]), "as of {place}");
+        }
+    }
+    assert_eq!(replay(&agent, &[("as_of", "2000-01-01T00:00:00Z")]).await.len(), 0);
+    assert_eq!(
+        replay(&agent, &[("as_of", "2999-01-01T00:00:00Z")]).await.len(),
+        all.len()
+    );
+    for query in [
+        [("as_of", "soon"), ("type", "*")],
+        [("as_of", "0:99999999"), ("type", "*")],
+    ] {
+        let refused = send(agent.team.query("/api/v1/events").query(&query)).await;
+        assert_eq!(refused.refused_fields(), ["as_of"]);
+    }
+    let endless = [("as_of", "2000-01-01T00:00:00Z"), ("follow", "true")];
+    let refused = send(agent.team.query("/api/v1/events").query(&endless)).await;
+    assert_eq!(refused.refused_fields(), ["follow"]);
+}
+
+#[tokio::test]
+async fn a_replay_is_compressed_for_who_asks() {
+    let (agent, _) = written().await;
+    let magics: [(&str, &[u8]); 2] = [("gzip", &[0x1f, 0x8b]), ("zstd", &[0x28, 0xb5, 0x2f, 0xfd])];
+    for (coding, magic) in magics {
+        let request = agent.team.query("/api/v1/events").header("Accept-Encoding", coding);
+        let answer = send(request).await.expect(200);
+        assert_eq!(answer.header("content-encoding"), Some(coding));
+        assert!(answer.body.starts_with(magic), "{coding}");
+    }
+}
+
+#[tokio::test]
 async fn a_replay_is_filtered() {
     let (agent, all) = written().await;
     let count = |kind: &str| {
@@ -300,7 +353,7 @@ async fn browsers_follow_by_server_sent_events() {
     let event: Value = serde_json::from_str(data.strip_prefix("data: ").expect("data")).expect("JSON");
     assert_eq!(event["type"], "diagent.visitor.arrived");
     assert_eq!(event["visitorid"], visitor.visitor_id.as_str());
-    assert_eq!(id, format!("id: {}", event["position"].as_str().expect("a position")));
+    assert_eq!(id, format!("id: {}", event["cursor"].as_str().expect("a cursor")));
     assert_eq!(following.line().await, "");
 }
 
@@ -336,6 +389,9 @@ async fn a_reader_whose_last_event_was_erased_goes_on() {
         if event["visitorid"] != gone {
             assert_eq!(rest, expected, "after {position} of {}", event["type"]);
         }
+        let cursor = event["cursor"].as_str().expect("a cursor");
+        let rest = replay(&agent, &[("after", cursor)]).await;
+        assert_eq!(positions(&rest), expected, "a cursor is exact, after {cursor}");
     }
     assert!(before.iter().any(|event| event["visitorid"] == gone));
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod apart;
+mod export;
 mod faults;
 mod lag;
 mod operators;

@@ -214,7 +214,7 @@ impl Bench {
 }
 
 /// One visitor's stay: clicks, a question with its answer, a lead.
-async fn visit(log: &Log, visitor_id: VisitorId) -> Result<(), events::log::LogError> {
+pub(crate) async fn visit(log: &Log, visitor_id: VisitorId) -> Result<(), events::log::LogError> {
     let (agent_id, conversation_id) = (AGENT, ConversationId::generate());
     let (at, message_id) = (Timestamp::from_unix_millis(1_790_000_000_000), MessageId::generate());
     let meta = Meta {
@@ -297,7 +297,7 @@ impl Load {
     }
 }
 
-async fn connect(url: &str) -> Log {
+pub(crate) async fn connect(url: &str) -> Log {
     let config = LogConfig {
         nats_url: url.to_owned(),
         partitions: PARTITIONS,

@@ -1,10 +1,15 @@
 //! One event as one line: the stored `CloudEvent` with its position in front, its bytes otherwise untouched.
 
-use bytes::{BufMut as _, BytesMut};
-use events::{AgentId, Position, WorkspaceId};
+use bytes::BytesMut;
+use events::{AgentId, WorkspaceId};
+use futures::FutureExt as _;
 use serde::Deserialize;
 
-use super::start::Wanted;
+use super::{
+    cursor::Cursor,
+    merge::{Event, Replay},
+    start::Wanted,
+};
 
 /// What decides whether a reader gets an event.
 #[derive(Debug, Deserialize)]
@@ -17,16 +22,19 @@ struct Attributes<'a> {
 
 /// How lines are framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub enum Format {
     /// Newline-delimited JSON.
     Ndjson,
-    /// Server-Sent Events, the position as `id`.
+    /// Server-Sent Events, the cursor as `id`.
     Sse,
 }
 
 impl Wanted {
     /// Whether the reader asked for this event, and may have it.
     pub(super) fn includes(&self, payload: &[u8]) -> bool {
+        if self.workspace_id.is_none() && self.agent_id.is_none() && self.kind.is_none() {
+            return true;
+        }
         let Ok(attributes) = serde_json::from_slice::<Attributes<'_>>(payload) else {
             return false;
         };
@@ -39,37 +47,70 @@ impl Wanted {
     }
 }
 
-/// Writes one event.
-pub(super) fn line(format: Format, position: Position, payload: &[u8], into: &mut BytesMut) {
-    let object = payload.strip_prefix(b"{").unwrap_or(payload);
-    let head = match format {
-        Format::Ndjson => format!("{{\"position\":\"{position}\","),
-        Format::Sse => format!("id: {position}\ndata: {{\"position\":\"{position}\","),
-    };
-    into.reserve(head.len() + object.len() + 2);
-    into.put_slice(head.as_bytes());
-    into.put_slice(object);
-    into.put_slice(if format == Format::Sse { b"\n\n" } else { b"\n" });
+impl Replay {
+    /// Writes the events that are there already, until `into` holds `bytes`. Answers how the replay ended, if it did.
+    pub fn lines_at_hand(
+        &mut self,
+        format: Format,
+        bytes: usize,
+        into: &mut BytesMut,
+    ) -> Option<Result<(), async_nats::Error>> {
+        while into.len() < bytes {
+            match self.next().now_or_never()? {
+                Ok(Some(event)) => line(format, &event, &self.cursor(), into),
+                Ok(None) => return Some(Ok(())),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        None
+    }
+}
+
+/// Writes one event, after which the reader stands at `cursor`.
+pub fn line(format: Format, event: &Event, cursor: &Cursor, into: &mut BytesMut) {
+    let payload = &event.payload[..];
+    into.reserve(payload.len() + 300);
+    if format == Format::Sse {
+        into.extend_from_slice(b"id: ");
+        cursor.write(into);
+        into.extend_from_slice(b"\ndata: ");
+    }
+    into.extend_from_slice(format!("{{\"position\":\"{}\",\"cursor\":\"", event.key.position).as_bytes());
+    cursor.write(into);
+    into.extend_from_slice(b"\",");
+    into.extend_from_slice(payload.strip_prefix(b"{").unwrap_or(payload));
+    into.extend_from_slice(if format == Format::Sse { b"\n\n" } else { b"\n" });
 }
 
 #[cfg(test)]
 mod tests {
-    use events::Partition;
+    use bytes::Bytes;
+    use events::{Partition, Position};
+    use time::OffsetDateTime;
 
     use super::*;
+    use crate::replay::start::Key;
 
     #[test]
     fn a_line_is_the_event_with_its_position() {
         let position = Position {
-            partition: Partition::Events(3),
+            partition: Partition::Events(1),
             sequence: 12,
         };
+        let key = Key {
+            stored_at: OffsetDateTime::UNIX_EPOCH,
+            position,
+        };
+        let event = Event {
+            key,
+            payload: Bytes::from_static(br#"{"id":"a"}"#),
+        };
+        let cursor = Cursor::after(&[position], 2);
         let mut lines = BytesMut::new();
-        line(Format::Ndjson, position, br#"{"id":"a"}"#, &mut lines);
-        line(Format::Sse, position, br#"{"id":"a"}"#, &mut lines);
-        assert_eq!(
-            &lines[..],
-            b"{\"position\":\"3:12\",\"id\":\"a\"}\nid: 3:12\ndata: {\"position\":\"3:12\",\"id\":\"a\"}\n\n"
-        );
+        line(Format::Ndjson, &event, &cursor, &mut lines);
+        line(Format::Sse, &event, &cursor, &mut lines);
+        let json = r#"{"position":"1:12","cursor":"0:0,1:12,control:0","id":"a"}"#;
+        let expected = format!("{json}\nid: 0:0,1:12,control:0\ndata: {json}\n\n");
+        assert_eq!(String::from_utf8_lossy(&lines), expected);
     }
 }

@@ -1,43 +1,81 @@
-//! Where a replay begins and what it leaves out.
-
-use std::collections::HashMap;
+//! Where a replay begins, where it ends, and what it leaves out.
 
 use async_nats::jetstream::consumer::DeliverPolicy;
 use edge::BadInput;
 use events::{AgentId, Log, Partition, Position, WorkspaceId};
+use serde::Deserialize;
 use time::OffsetDateTime;
 
-use crate::error::ApiError;
+use super::cursor::{self, Cursor};
+use crate::{error::ApiError, queries::parse_time};
 
 /// So many erased events in a row are stepped over, one request each; beyond that other partitions are read from the start.
 const ERASED_MAX: usize = 1_000;
 
-/// An event's place in the order of the replay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) stored_at: OffsetDateTime,
-    pub(super) position: Position,
+/// Which events, as a caller of the API or of `diagent replay` says it.
+#[derive(Debug, Clone, Default, Deserialize, clap::Args, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Filter {
+    /// Only what comes after this `cursor` of a line, which resumes exactly, or after one `position`
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
+    /// Only what was stored at or after this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    #[param(format = DateTime)]
+    pub from: Option<String>,
+    /// Only what was stored before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    #[param(format = DateTime)]
+    pub to: Option<String>,
+    /// The log as it was at this time (RFC 3339), or when it held this position or cursor and nothing after it
+    #[arg(long, value_name = "TIME|POSITION")]
+    pub as_of: Option<String>,
+    /// Only of this agent
+    #[arg(long = "agent", value_name = "ID")]
+    pub agent_id: Option<AgentId>,
+    /// Only of this type; a `*` at the end stands for anything
+    #[arg(long = "type", value_name = "TYPE")]
+    #[serde(rename = "type")]
+    #[param(rename = "type")]
+    pub kind: Option<String>,
+    /// Go on with what happens from now on
+    #[arg(long)]
+    #[serde(default)]
+    #[param(required = false)]
+    pub follow: bool,
 }
 
-/// What was asked for.
+/// An event's place in the order of the replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// When it was stored.
+    pub(crate) stored_at: OffsetDateTime,
+    /// Where it stands.
+    pub position: Position,
+}
+
+/// What was asked for, checked against the log.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    pub(super) after: After,
-    pub(super) from: Option<OffsetDateTime>,
-    pub(super) to: Option<OffsetDateTime>,
+pub struct Wanted {
+    after: Place,
+    until: Option<Place>,
+    from: Option<OffsetDateTime>,
+    to: Option<OffsetDateTime>,
     pub(super) agent_id: Option<AgentId>,
     pub(super) workspace_id: Option<WorkspaceId>,
     pub(super) kind: Option<KindPattern>,
+    pub(super) follow: bool,
 }
 
-/// What the reader has already.
+/// A place in the log: of each partition all up to it, and nothing else.
 #[derive(Debug, Clone)]
-pub(super) enum After {
-    Nothing,
-    /// Everything up to and including this, in the order of the replay.
-    One(Key),
+pub(crate) enum Place {
+    /// What was stored up to and including this time.
+    Time(OffsetDateTime),
+    /// This event and what was stored before it.
+    Event(Key),
     /// Of each partition everything up to and including this sequence.
-    Each(HashMap<Partition, u64>),
+    Each(Cursor),
 }
 
 /// `diagent.message.posted`, or `diagent.message.*`.
@@ -47,8 +85,133 @@ pub(super) enum KindPattern {
     Beginning(String),
 }
 
+impl Wanted {
+    /// Checks `filter`; with `workspace_id` only what belongs to that workspace is wanted.
+    ///
+    /// # Errors
+    /// A field is wrong, or the log cannot be read.
+    pub async fn resolve(log: &Log, filter: &Filter, workspace_id: Option<WorkspaceId>) -> Result<Self, ApiError> {
+        if filter.follow && (filter.to.is_some() || filter.as_of.is_some()) {
+            return Err(BadInput::invalid("follow", "it has no end: leave out to and as_of").into());
+        }
+        let beginning = Place::Each(Cursor::beginning(log.partitions()));
+        Ok(Self {
+            after: match &filter.after {
+                Some(text) => Place::position("after", text, log).await?,
+                None => beginning,
+            },
+            until: match &filter.as_of {
+                Some(text) => Some(Place::parse("as_of", text, log).await?),
+                None => None,
+            },
+            from: parse_time("from", filter.from.as_deref())?,
+            to: parse_time("to", filter.to.as_deref())?,
+            agent_id: filter.agent_id,
+            workspace_id,
+            kind: filter.kind.clone().map(KindPattern::parse).transpose()?,
+            follow: filter.follow,
+        })
+    }
+
+    /// From where `partition` has to be read; what is read too much is left out by [`Self::is_before_start`].
+    pub(super) fn deliver_policy(&self, partition: Partition) -> DeliverPolicy {
+        match (&self.after, self.from) {
+            (Place::Each(cursor), _) if cursor.of(partition) > 0 => DeliverPolicy::ByStartSequence {
+                start_sequence: cursor.of(partition) + 1,
+            },
+            (Place::Event(key), _) if key.position.partition == partition => DeliverPolicy::ByStartSequence {
+                start_sequence: key.position.sequence + 1,
+            },
+            (Place::Event(Key { stored_at: time, .. }) | Place::Time(time), from) => DeliverPolicy::ByStartTime {
+                start_time: from.map_or(*time, |from| from.max(*time)),
+            },
+            (Place::Each(_), Some(from)) => DeliverPolicy::ByStartTime { start_time: from },
+            (Place::Each(_), None) => DeliverPolicy::All,
+        }
+    }
+
+    /// The sequence that the reader has of `partition`, where it was said.
+    pub(super) fn has(&self, partition: Partition) -> u64 {
+        match &self.after {
+            Place::Each(cursor) => cursor.of(partition),
+            Place::Event(Key { position, .. }) if position.partition == partition => position.sequence,
+            Place::Event(_) | Place::Time(_) => 0,
+        }
+    }
+
+    /// Whether the event at `key` comes before what is wanted of its partition.
+    pub(super) fn is_before_start(&self, key: Key) -> bool {
+        self.after.covers(key) || self.from.is_some_and(|from| key.stored_at < from)
+    }
+
+    /// Whether the event at `key`, and all after it in its partition, come after what is wanted.
+    pub(super) fn is_after_end(&self, key: Key) -> bool {
+        self.to.is_some_and(|to| key.stored_at >= to) || self.until.as_ref().is_some_and(|until| !until.covers(key))
+    }
+}
+
+impl Place {
+    /// Reads a time, `3:1042`, or a cursor.
+    pub(crate) async fn parse(field: &str, text: &str, log: &Log) -> Result<Self, ApiError> {
+        match parse_time(field, Some(text)) {
+            Ok(Some(time)) => Ok(Self::Time(time)),
+            _ if text.contains(':') => Self::position(field, text, log).await,
+            _ => Err(BadInput::invalid(
+                field,
+                "it must be a time such as 2026-05-07T13:00:00Z, or a position such as 3:1042",
+            )
+            .into()),
+        }
+    }
+
+    /// Reads `3:1042`, or a cursor.
+    async fn position(field: &str, text: &str, log: &Log) -> Result<Self, ApiError> {
+        let positions = cursor::positions(field, text, log.partitions())?;
+        for position in &positions {
+            if position.sequence > log.last_sequence(position.partition).await? {
+                return Err(BadInput::invalid(field, format!("the log has no position {position} yet")).into());
+            }
+        }
+        match positions[..] {
+            [one] if one.sequence > 0 => Ok(Self::Event(Self::event(log, one).await?)),
+            _ => Ok(Self::Each(Cursor::after(&positions, log.partitions()))),
+        }
+    }
+
+    /// The time of the event at `position`. When it was erased since, that of the last one before it that still stands:
+    /// then nothing is lost, and a few events of other partitions may come again.
+    async fn event(log: &Log, position: Position) -> Result<Key, ApiError> {
+        let stream = log.stream(position.partition).await?;
+        for sequence in (1..=position.sequence).rev().take(ERASED_MAX) {
+            if let Ok(message) = stream.direct_get(sequence).await {
+                return Ok(Key {
+                    stored_at: message.time,
+                    position,
+                });
+            }
+        }
+        Ok(Key {
+            stored_at: OffsetDateTime::UNIX_EPOCH,
+            position,
+        })
+    }
+
+    /// Whether the event at `key` is at this place or before it. Within a partition only sequences count: its server's clock
+    /// may have been set back.
+    pub(crate) fn covers(&self, key: Key) -> bool {
+        match self {
+            Self::Time(time) => key.stored_at <= *time,
+            Self::Event(Key { position, .. }) if position.partition == key.position.partition => {
+                key.position.sequence <= position.sequence
+            }
+            Self::Event(seen) => key <= *seen,
+            Self::Each(cursor) => key.position.sequence <= cursor.of(key.position.partition),
+        }
+    }
+}
+
 impl KindPattern {
-    pub(super) fn parse(text: String) -> Result<Self, BadInput> {
+    fn parse(text: String) -> Result<Self, BadInput> {
         let plain = text.strip_suffix('*').unwrap_or(&text);
         if plain.contains('*') {
             return Err(BadInput::invalid("type", "a * may only stand at the end"));
@@ -64,90 +227,6 @@ impl KindPattern {
         match self {
             Self::Exactly(exactly) => kind == exactly,
             Self::Beginning(beginning) => kind.starts_with(beginning),
-        }
-    }
-}
-
-impl After {
-    /// Reads `3:1042`, or `0:17,3:1042,control:7`.
-    pub(super) async fn parse(log: &Log, text: Option<&str>) -> Result<Self, ApiError> {
-        let Some(text) = text else { return Ok(Self::Nothing) };
-        let wrong = |error: events::subject::InvalidPosition| BadInput::invalid("after", error.to_string());
-        let positions: Vec<Position> = text
-            .split(',')
-            .map(str::parse)
-            .collect::<Result<_, _>>()
-            .map_err(wrong)?;
-        for Position { partition, .. } in &positions {
-            if matches!(partition, Partition::Events(p) if *p >= log.partitions()) {
-                return Err(BadInput::invalid("after", format!("there is no partition {partition}")).into());
-            }
-        }
-        match positions[..] {
-            [Position { sequence: 0, .. }] => Ok(Self::Nothing),
-            [one] => Self::one(log, one).await,
-            _ => Ok(Self::Each(
-                positions
-                    .into_iter()
-                    .map(|position| (position.partition, position.sequence))
-                    .collect(),
-            )),
-        }
-    }
-
-    /// The time of the event at `position`. When it was erased since, that of the last one before it that still stands:
-    /// then nothing is lost, and a few events of other partitions may come again.
-    async fn one(log: &Log, position: Position) -> Result<Self, ApiError> {
-        if position.sequence > log.last_sequence(position.partition).await? {
-            return Err(BadInput::invalid("after", "the log has no such position yet").into());
-        }
-        let stream = log.stream(position.partition).await?;
-        for sequence in (1..=position.sequence).rev().take(ERASED_MAX) {
-            if let Ok(message) = stream.direct_get(sequence).await {
-                return Ok(Self::One(Key {
-                    stored_at: message.time,
-                    position,
-                }));
-            }
-        }
-        Ok(Self::One(Key {
-            stored_at: OffsetDateTime::UNIX_EPOCH,
-            position,
-        }))
-    }
-
-    /// From where `partition` has to be read; what is read too much is left out by [`Self::is_before`].
-    pub(super) fn deliver_policy(&self, partition: Partition, from: Option<OffsetDateTime>) -> DeliverPolicy {
-        let from_time = || {
-            from.map_or(DeliverPolicy::All, |start_time| DeliverPolicy::ByStartTime {
-                start_time,
-            })
-        };
-        match self {
-            Self::Nothing => from_time(),
-            Self::One(key) if key.position.partition == partition => DeliverPolicy::ByStartSequence {
-                start_sequence: key.position.sequence + 1,
-            },
-            Self::One(key) => DeliverPolicy::ByStartTime {
-                start_time: key.stored_at,
-            },
-            Self::Each(sequences) => match sequences.get(&partition) {
-                Some(sequence) => DeliverPolicy::ByStartSequence {
-                    start_sequence: sequence + 1,
-                },
-                None => from_time(),
-            },
-        }
-    }
-
-    /// Whether the reader does not have the event at `key` yet.
-    pub(super) fn is_before(&self, key: Key) -> bool {
-        match self {
-            Self::Nothing => true,
-            Self::One(seen) => *seen < key,
-            Self::Each(sequences) => sequences
-                .get(&key.position.partition)
-                .is_none_or(|sequence| *sequence < key.position.sequence),
         }
     }
 }
@@ -169,20 +248,30 @@ mod tests {
         );
     }
 
-    #[test]
-    fn one_position_is_a_place_in_all_partitions() {
-        let key = |seconds, p, sequence| Key {
+    fn key(seconds: i64, p: u16, sequence: u64) -> Key {
+        Key {
             stored_at: OffsetDateTime::from_unix_timestamp(seconds).expect("a time"),
             position: Position {
                 partition: Partition::Events(p),
                 sequence,
             },
-        };
-        let after = After::One(key(10, 1, 5));
-        assert!(!after.is_before(key(10, 1, 5)));
-        assert!(after.is_before(key(10, 1, 6)));
-        assert!(!after.is_before(key(10, 0, 99)), "the same time, an earlier partition");
-        assert!(after.is_before(key(10, 2, 1)), "the same time, a later partition");
-        assert!(after.is_before(key(11, 0, 1)));
+        }
+    }
+
+    #[test]
+    fn one_position_is_a_place_in_all_partitions() {
+        let place = Place::Event(key(10, 1, 5));
+        assert!(place.covers(key(10, 1, 5)));
+        assert!(!place.covers(key(10, 1, 6)));
+        assert!(place.covers(key(10, 0, 99)), "the same time, an earlier partition");
+        assert!(!place.covers(key(10, 2, 1)), "the same time, a later partition");
+        assert!(!place.covers(key(11, 0, 1)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_hides_nothing() {
+        let place = Place::Event(key(10, 1, 5));
+        assert!(!place.covers(key(9, 1, 6)), "it comes later in its partition");
+        assert!(place.covers(key(11, 1, 4)));
     }
 }

@@ -6,7 +6,7 @@ use events::{AgentId, WorkspaceId};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::{Answer, Operator, Parameters, Stack, Visitor, http, send, unique, until};
+use super::{Answer, Operator, Parameters, Stack, Visitor, http, schemas, send, unique, until};
 
 /// An agent's definition and that of its workspace, before they are put.
 pub(crate) struct Definition {
@@ -242,11 +242,7 @@ impl Agent {
             .query(&[("agent_id", &self.id)])
             .query(query);
         let answer = send(request).await.expect(200);
-        let lines = answer.text();
-        lines
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("a CloudEvent"))
-            .collect()
+        schemas::events(&answer.text())
     }
 }
 

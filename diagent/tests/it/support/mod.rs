@@ -9,6 +9,7 @@ pub(crate) mod logs;
 pub(crate) mod model;
 pub(crate) mod operator;
 pub(crate) mod process;
+pub(crate) mod schemas;
 pub(crate) mod socket;
 pub(crate) mod sse;
 pub(crate) mod stack;
