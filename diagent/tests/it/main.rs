@@ -38,4 +38,5 @@ mod takeover;
 mod team_reads;
 mod telemetry;
 mod tenants;
+mod time_travel;
 mod tokens;

@@ -54,28 +54,28 @@ pub struct Filter {
 /// A conversation in a list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ConversationRow {
-    conversation_id: String,
-    agent_id: String,
-    visitor_id: String,
+    pub(super) conversation_id: String,
+    pub(super) agent_id: String,
+    pub(super) visitor_id: String,
     /// `open`, `claimed` or `closed`
-    state: String,
+    pub(super) state: String,
     /// The name of the person who has it, and their token's `sub`
-    claimed_by: Option<String>,
-    claimed_by_id: Option<String>,
-    human_requested: bool,
-    message_count: i64,
-    low_confidence_count: i64,
+    pub(super) claimed_by: Option<String>,
+    pub(super) claimed_by_id: Option<String>,
+    pub(super) human_requested: bool,
+    pub(super) message_count: i64,
+    pub(super) low_confidence_count: i64,
     /// `good` or `bad`
-    satisfaction: Option<String>,
-    page_url: Option<String>,
-    locale: Option<String>,
+    pub(super) satisfaction: Option<String>,
+    pub(super) page_url: Option<String>,
+    pub(super) locale: Option<String>,
     /// The beginning of the last message
-    preview: Option<String>,
-    started_at: Timestamp,
+    pub(super) preview: Option<String>,
+    pub(super) started_at: Timestamp,
     /// When anyone last wrote; when it began, until then.
-    last_message_at: Timestamp,
+    pub(super) last_message_at: Timestamp,
     #[serde(skip)]
-    active_at: time::OffsetDateTime,
+    pub(super) active_at: time::OffsetDateTime,
 }
 
 /// Lists an agent's conversations, the last active first.

@@ -1,9 +1,15 @@
-//! `GET /api/v1/conversations/{conversation_id}`
+//! `GET /api/v1/conversations/{conversation_id}`, as it is or as it was.
+
+mod as_of;
+mod fold;
 
 use axum::extract::State;
-use edge::{Data, extract::Path};
-use events::{ConversationId, Timestamp, WorkspaceId};
-use serde::Serialize;
+use edge::{
+    Data,
+    extract::{Path, Query},
+};
+use events::{ConversationId, Timestamp, WorkspaceId, agent::AgentDefinition};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{Row as _, postgres::PgRow};
 
@@ -20,7 +26,18 @@ const CONVERSATION: &str = "SELECT conversation_id, agent_id, workspace_id, visi
 
 const MESSAGES: &str = "SELECT message_id, role, content, citations, low_confidence, finish_reason, rating, author, \
     page_url, created_at, cleared, status, failure_code, first_token_ms \
-    FROM read.messages WHERE conversation_id = $1 AND workspace_id = $2 ORDER BY created_at, sequence LIMIT 2000";
+    FROM read.messages WHERE conversation_id = $1 AND workspace_id = $2 ORDER BY created_at, sequence LIMIT $3";
+
+/// Messages of one answer.
+const MESSAGES_MAX: usize = 2_000;
+
+/// When.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct When {
+    /// The conversation as it was at this time (RFC 3339), or when the log held this `position` and nothing after it
+    at: Option<String>,
+}
 
 /// A conversation with everything that was written in it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -29,6 +46,18 @@ pub struct ConversationView {
     conversation: ConversationRow,
     /// Oldest first, with those that the visitor cleared away.
     messages: Vec<MessageRow>,
+    /// With `at`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<AsOf>,
+}
+
+/// What else was then.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct AsOf {
+    /// The conversation's last event until then
+    position: String,
+    /// The agent's definition then
+    agent: Option<Box<AgentDefinition>>,
 }
 
 /// A message as the team sees it.
@@ -56,11 +85,15 @@ pub struct MessageRow {
 
 /// Reads one conversation with its messages.
 ///
+/// With `at` it is read from the log: what was said until then, with the citations as they were given, and the agent's
+/// definition of that time. It has no `preview` then.
+///
 /// # Errors
-/// `unauthorized`, `forbidden`, `conversation_not_found`, `projection_behind`, `database_unavailable`.
+/// `unauthorized`, `forbidden`, `conversation_not_found`, `validation_failed`, `projection_behind`,
+/// `database_unavailable`, `log_unavailable`.
 #[utoipa::path(
     get, path = "/conversations/{conversation_id}", tag = "conversations",
-    params(("conversation_id" = ConversationId, Path)), responses((status = 200, body = Data<ConversationView>)),
+    params(("conversation_id" = ConversationId, Path), When), responses((status = 200, body = Data<ConversationView>)),
     security(("operator" = []))
 )]
 #[tracing::instrument(name = "read.conversation", skip_all, fields(conversation.id = %conversation_id))]
@@ -68,8 +101,13 @@ pub async fn read_conversation(
     State(app): State<App>,
     reader: Reader,
     Path(conversation_id): Path<ConversationId>,
+    Query(When { at }): Query<When>,
     min_position: MinPosition,
 ) -> Result<Data<ConversationView>, ApiError> {
+    if let Some(at) = at {
+        let data = as_of::read(&app, &reader, conversation_id, &at).await?;
+        return Ok(Data { data });
+    }
     min_position.wait(&app, "conversations").await?;
     let id = conversation_id.to_string();
     let row = sqlx::query(CONVERSATION)
@@ -87,12 +125,17 @@ pub async fn read_conversation(
     let messages = sqlx::query(MESSAGES)
         .bind(&id)
         .bind(&workspace)
+        .bind(i64::try_from(MESSAGES_MAX).unwrap_or(i64::MAX))
         .fetch_all(&app.pool)
         .await?;
     let messages = messages.iter().map(message).collect::<sqlx::Result<Vec<_>>>()?;
     let conversation = list_conversations::conversation(&row)?;
     Ok(Data {
-        data: ConversationView { conversation, messages },
+        data: ConversationView {
+            conversation,
+            messages,
+            as_of: None,
+        },
     })
 }
 
