@@ -69,9 +69,14 @@ async function widget({ sockets = true, streams = true }) {
   const context = await browser.newContext();
   const page = await context.newPage();
   const seen = [];
-  page.on("websocket", (socket) => seen.push(["socket", new URL(socket.url()).pathname]));
   page.on("response", (answer) => seen.push([answer.status(), new URL(answer.url()).pathname]));
-  if (!sockets) await page.routeWebSocket("**", (socket) => socket.close({ code: 1011 }));
+  const open = [];
+  await page.routeWebSocket("**", (socket) => {
+    if (!sockets) return socket.close({ code: 1011 });
+    socket.connectToServer();
+    open.push(socket);
+    seen.push(["socket", new URL(socket.url()).pathname]);
+  });
   if (!streams) await page.route("**/conversation/events", (route) => route.abort());
   const welcome = page.waitForResponse((answer) => answer.url().endsWith("/widget/init") && answer.request().method() === "POST");
   await page.goto(`${demo}/`);
@@ -85,6 +90,7 @@ async function widget({ sockets = true, streams = true }) {
     visitor,
     page,
     has,
+    open,
     async until(what, holds, each = () => undefined) {
       for (let left = 120; !(await holds()); left -= 1) {
         assert.ok(left > 0, `waited in vain for ${what}: ${JSON.stringify(seen)}`);
@@ -156,6 +162,19 @@ const checks = {
     await open.page.locator(".message.operator", { hasText: "Robin here." }).waitFor();
     assert.ok(open.has("socket", `/app/${open.visitor.reverb.app_key}`));
     assert.ok(!open.has(200, "/conversation/events"), "one way is enough");
+    await open.done();
+  },
+
+  async "a widget whose server stops goes on with another"() {
+    const open = await widget({});
+    await act(open.visitor, "claim");
+    await seesTyping(open);
+    await act(open.visitor, "typing", { typing: false });
+    await open.until("silence", async () => !(await open.page.getByText("Robin is typing").count()));
+    assert.equal(open.open.length, 1);
+    await open.open[0].close({ code: 4200, reason: "This server is stopping; connect again." });
+    await seesTyping(open);
+    assert.equal(open.open.length, 2);
     await open.done();
   },
 
