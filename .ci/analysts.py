@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Reads the log of a running `diagent up` as analysts do: with a CloudEvents SDK, and exports of it with DuckDB.
+"""Visits the demo of a running `diagent up`, and reads its log as analysts do: with a CloudEvents SDK, and exports with DuckDB.
 
-    .ci/analysts.py READ-API-URL TOKEN DIAGENT-BINARY
+    .ci/analysts.py COMMAND-API-URL READ-API-URL DEMO-ORIGIN TOKEN DIAGENT-BINARY
 """
 
 import gzip
@@ -16,13 +16,27 @@ from pathlib import Path
 import duckdb
 from cloudevents.core.formats.json import JSONFormat
 
-READ_API, TOKEN, DIAGENT = sys.argv[1:4]
+COMMAND_API, READ_API, ORIGIN, TOKEN, DIAGENT = sys.argv[1:6]
+AGENT = "01KDEM0AGENT00000000000001"
+
+
+def visit(question):
+    def post(path, body, **headers):
+        headers |= {"Origin": ORIGIN, "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{COMMAND_API}/api/v1/widget/{path}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["data"]
+
+    token = post("init", {"agent_id": AGENT, "page_url": f"{ORIGIN}/pricing"})["jwt"]
+    own = {"Authorization": f"Bearer {token}"}
+    post("messages", {"message": question}, **own)
+    post("events", [{"event": "cta.click", "metadata": {"label": "Price, of \"a weekend\""}}], **own)
 
 
 def get(accept="application/x-ndjson", encoding="identity", **query):
     url = f"{READ_API}/api/v1/events?{urllib.parse.urlencode(query)}"
     headers = {"Authorization": f"Bearer {TOKEN}", "Accept": accept, "Accept-Encoding": encoding}
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
         body = answer.read()
         if encoding == "gzip":
             assert answer.headers["Content-Encoding"] == "gzip", answer.headers
@@ -39,8 +53,9 @@ def ok(what):
     print(f"ok    {what}")
 
 
+for question in ["What is your refund policy?", "How long does shipping take?", "Who built\nthe \"boats\"?"]:
+    visit(question)
 lines = get().splitlines()
-assert len(lines) > 20, f"{len(lines)} events"
 events = [JSONFormat().read(None, line) for line in lines]
 for event in events:
     assert event.get_specversion() == "1.0" and event.get_type().startswith("diagent."), event
@@ -63,7 +78,8 @@ assert all(frame["id"] == json.loads(frame["data"])["cursor"] for frame in frame
 assert [json.loads(line)["position"] for line in replay("--as-of", cursor).splitlines()] == positions, "the command"
 ok("compressed, from the middle, as SSE and by the command they are the same")
 
-scratch = Path(tempfile.mkdtemp(prefix="diagent-analysts-"))
+folder = tempfile.TemporaryDirectory()
+scratch = Path(folder.name)
 for form in ["ndjson", "csv", "parquet"]:
     replay("--as-of", cursor, "--format", form, "--out", scratch / form)
 tables = {
