@@ -17,7 +17,16 @@ export class Failure extends Error {
   ) {
     super(message || code);
   }
+
+  // Not `instanceof`: the loader and the panel are built apart, and each has this class for itself.
+  static is(value: unknown): value is Failure {
+    return value instanceof Error && value.name === FAILURE;
+  }
+
+  override readonly name = FAILURE;
 }
+
+const FAILURE = "DiagentFailure";
 
 export interface Call {
   method?: string;
@@ -66,7 +75,7 @@ export class Api {
     try {
       return await this.request(path, call);
     } catch (failure) {
-      if (!(failure instanceof Failure) || failure.status !== 401) throw failure;
+      if (!Failure.is(failure) || failure.status !== 401) throw failure;
       this.jwt = null;
       await this.init();
       return this.request(path, call);

@@ -47,9 +47,9 @@ export class Telemetry {
     try {
       if (batch.length > 0) await this.api.data("widget/events", { method: "POST", body: batch });
     } catch (failure) {
-      const again = failure instanceof Failure && (failure.status === 0 || failure.status === 429 || failure.status >= 500);
+      const again = Failure.is(failure) && (failure.status === 0 || failure.status === 429 || failure.status >= 500);
       if (again) this.waiting.unshift(...batch);
-      pauseMs = Math.max(again ? 30_000 : 0, failure instanceof Failure ? failure.retryAfter * 1_000 : 0);
+      pauseMs = Math.max(again ? 30_000 : 0, Failure.is(failure) ? failure.retryAfter * 1_000 : 0);
     }
     this.timer = this.waiting.length > 0 ? setTimeout(() => void this.flush(), pauseMs) : undefined;
   }
@@ -60,7 +60,11 @@ export class Telemetry {
     if (!jwt) return;
     while (this.waiting.length > 0) {
       const events = this.waiting.splice(0, BATCH_MAX);
-      navigator.sendBeacon(`${root}/api/v1/widget/events`, JSON.stringify({ token: jwt, events }));
+      const isTaken = navigator.sendBeacon(`${root}/api/v1/widget/events`, JSON.stringify({ token: jwt, events }));
+      if (isTaken) continue;
+      // The browser holds too much already; the page may come back.
+      this.waiting.unshift(...events);
+      return;
     }
   }
 }

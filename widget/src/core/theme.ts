@@ -5,6 +5,7 @@ import type { Theme } from "./types";
 type Colour = readonly [red: number, green: number, blue: number];
 
 const WHITE: Colour = [255, 255, 255];
+const BLACK: Colour = [0, 0, 0];
 const INK: Colour = [17, 24, 39];
 const DARK_SURFACE: Colour = [27, 30, 33];
 const DEFAULT_PRIMARY: Colour = [17, 24, 39];
@@ -71,7 +72,7 @@ export function contrast(one: Colour, other: Colour): number {
 
 // The colour, moved towards black or white until it stands out from what is behind it.
 export function readable(colour: Colour, behind: (moved: Colour) => Colour, wanted: number): Colour {
-  const end: Colour = luminance(behind(colour)) > 0.18 ? [0, 0, 0] : WHITE;
+  const end: Colour = luminance(behind(colour)) > 0.18 ? BLACK : WHITE;
   for (let share = 0; share < 1; share += 0.05) {
     const moved = mix(colour, end, share);
     if (contrast(moved, behind(moved)) >= wanted) return moved;
@@ -79,8 +80,10 @@ export function readable(colour: Colour, behind: (moved: Colour) => Colour, want
   return end;
 }
 
+// One of white and black always has enough; ink is the softer black, where it does.
 function bestOn(colour: Colour): Colour {
-  return contrast(WHITE, colour) >= contrast(INK, colour) ? WHITE : INK;
+  if (contrast(WHITE, colour) >= TEXT_CONTRAST) return WHITE;
+  return contrast(INK, colour) >= TEXT_CONTRAST ? INK : BLACK;
 }
 
 function mix(one: Colour, other: Colour, share: number): Colour {

@@ -80,8 +80,8 @@ export class Widget {
     try {
       await this.api.init();
     } catch (failure) {
-      this.emit("unavailable", failure instanceof Failure ? failure.code : "unknown");
-      const { status = 0, code = "", retryAfter = 0 } = failure instanceof Failure ? failure : {};
+      this.emit("unavailable", Failure.is(failure) ? failure.code : "unknown");
+      const { status = 0, code = "", retryAfter = 0 } = Failure.is(failure) ? failure : {};
       if (status === 0) this.heard(window, "online", () => void this.boot(triesLeft), { once: true });
       else if (triesLeft > 0 && (status >= 500 || code === "throttled")) {
         const timer = setTimeout(() => void this.boot(triesLeft - 1), Math.max(retryAfter, 5) * 1_000);
@@ -97,10 +97,10 @@ export class Widget {
       if (target) this.heard(target, event, () => this.navigated());
     }
     this.navigated();
+    this.emit("ready", null);
     const ready = this.waiting;
     this.waiting = [];
     ready.forEach((run) => run());
-    this.emit("ready", null);
   }
 
   // Takes what a page says: Diagent('open'), Diagent('send', 'Hello'), Diagent('on', 'open', …).

@@ -6,16 +6,13 @@ import type { Citation, ConversationView, MessagePage, Rating, Welcome } from ".
 import type { Strings } from "../strings/en";
 import { type Entry, merged, type Note, oldestKnown, prepended, type Spoken, unread } from "./entries";
 import { Live } from "./live";
+import { messageBody, saveFile } from "./outgoing";
 import { type News, Tabs } from "./tabs";
 import { Turn } from "./turn";
+import { Typing } from "./typing";
 import { explain, uniqueId } from "./words";
 
 export type Question = "clear" | "end" | "forget";
-
-// A person who stopped typing does not always say so.
-const TYPING_MS = 8_000;
-// The API takes 30 calls a minute; a person may know of typing a little late.
-const TYPING_EVERY_MS = 4_000;
 
 export class Chat {
   view: View = "chat";
@@ -27,19 +24,17 @@ export class Chat {
   claimedBy: string | null = null;
   isPersonAsked = false;
   isClosed = false;
-  typing = "";
   question: Question | null = null;
   isOnline = navigator.onLine;
   // Who was forgotten is a stranger: until they write, nothing is asked of the server.
   isForgotten = false;
   draft = "";
+  readonly typing: Typing;
 
   private readonly ended = new AbortController();
   private readonly tabs: Tabs;
   private readonly live: Live;
   private conversationId = "";
-  private typingTimer: ReturnType<typeof setTimeout> | undefined;
-  private typingSaid = 0;
 
   constructor(
     readonly widget: Widget,
@@ -50,6 +45,7 @@ export class Chat {
   ) {
     const { api, current } = widget;
     const { signal } = this.ended;
+    this.typing = new Typing(api, changed);
     this.tabs = new Tabs(`diagent.${current.visitor_id}`, (news) => this.hear(news), signal);
     this.live = new Live(api, this.tabs, this.watched(), signal);
     for (const event of ["online", "offline"]) addEventListener(event, () => this.notice(), { signal });
@@ -77,7 +73,7 @@ export class Chat {
     const isOther = welcome.conversation_id !== this.conversationId;
     if (isOther) {
       this.conversationId = welcome.conversation_id;
-      Object.assign(this, { claimedBy: null, isPersonAsked: false, isClosed: false, typing: "" });
+      this.aloneAgain();
       this.entries = this.entries.filter((entry) => entry.kind === "message" && (entry.state === "sending" || entry.state === "failed"));
       if (this.entries.length === 0) this.turn = null;
     }
@@ -104,18 +100,17 @@ export class Chat {
 
   // --- Writing ---
 
-  // `name` is the client's name of the message: sending it again under the same name never asks twice.
   async send(text: string, name = uniqueId(), again?: Spoken): Promise<void> {
     if (this.isBusy) {
       if (!again) this.draft = text;
       return this.changed();
     }
     const entry = again ?? this.added(text, name);
-    Object.assign(entry, { state: "sending", problem: undefined, action: undefined });
+    Object.assign(entry, { state: "sending", problem: undefined, action: undefined, waits: undefined });
     this.isSending = true;
     this.changed();
     try {
-      const response = await this.widget.api.call("widget/messages/stream", { method: "POST", body: this.message(text, name), signal: this.ended.signal });
+      const response = await this.widget.api.call("widget/messages/stream", { method: "POST", body: messageBody(this.widget, text, name), signal: this.ended.signal });
       const answerId = response.headers.get("Diagent-Message-Id");
       entry.state = "sent";
       this.isSending = false;
@@ -153,10 +148,7 @@ export class Chat {
 
   // The visitor types: a person who has the conversation is told.
   typed(): void {
-    const now = Date.now();
-    if (!this.claimedBy || now - this.typingSaid < TYPING_EVERY_MS) return;
-    this.typingSaid = now;
-    this.widget.api.data("widget/conversation/typing", { method: "POST", body: { typing: true } }).catch(() => undefined);
+    if (this.claimedBy) this.typing.tell();
   }
 
   async readBack(): Promise<void> {
@@ -221,11 +213,7 @@ export class Chat {
 
   async download(): Promise<void> {
     const everything = await this.attempt(this.widget.api.data<unknown>("widget/me"));
-    if (everything === undefined) return;
-    const address = URL.createObjectURL(new Blob([JSON.stringify(everything, null, 2)], { type: "application/json" }));
-    const link = Object.assign(document.createElement("a"), { href: address, download: "my-data.json" });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    if (everything !== undefined) saveFile("my-data.json", everything);
   }
 
   async rateConversation(rating: "good" | "bad"): Promise<void> {
@@ -269,7 +257,7 @@ export class Chat {
   }
 
   destroy(): void {
-    clearTimeout(this.typingTimer);
+    this.typing.stop();
     this.ended.abort();
   }
 
@@ -286,15 +274,9 @@ export class Chat {
     return entry;
   }
 
-  private message(text: string, name: string): Record<string, unknown> {
-    const heading = document.querySelector("h1")?.textContent?.trim().slice(0, 300) ?? "";
-    const context = { title: document.title.slice(0, 300), heading, ...this.widget.pageContext };
-    return { message: text, page_url: location.href, page_context: context, client_message_id: name };
-  }
-
   private notSent(entry: Spoken, text: string, name: string, failure: unknown): void {
-    const code = failure instanceof Failure ? failure.code : "";
-    const running = failure instanceof Failure ? failure.messageId : null;
+    const code = Failure.is(failure) ? failure.code : "";
+    const running = Failure.is(failure) ? failure.messageId : null;
     if (code === "turn_in_progress" && running) {
       this.entries = this.entries.filter((other) => other !== entry);
       this.draft = text;
@@ -304,10 +286,20 @@ export class Chat {
       this.draft = text;
       this.closed();
     } else {
+      const waits = code === "unreachable";
+      const why = waits && !navigator.onLine ? this.strings.waits : explain(failure, this.strings);
       const action = { label: this.strings.tryAgain, run: () => void this.send(text, name, entry) };
-      Object.assign(entry, { state: "failed", problem: `${this.strings.notSent} ${explain(failure, this.strings)}`, action });
+      Object.assign(entry, { state: "failed", problem: `${this.strings.notSent} ${why}`, action, waits });
       this.announce(entry.problem ?? "");
     }
+  }
+
+  // What nobody was reached for goes out, in its order, until one finds nobody again.
+  private async sendWaiting(): Promise<void> {
+    const next = this.entries.find((entry) => entry.kind === "message" && entry.waits);
+    if (next?.kind !== "message" || this.isBusy) return;
+    await this.send(next.message.content, next.key, next);
+    if (next.state !== "failed") await this.sendWaiting();
   }
 
   // Shows an answer to its end.
@@ -347,7 +339,9 @@ export class Chat {
     const { citations } = entry.message;
     if (citations?.length) this.announce(`${strings.sources}: ${citations.length}`);
     this.widget.emit("message", { role: "assistant" });
-    if (turn.isSilent) {
+    if (turn.isSilent && reason === "stopped") {
+      this.note(strings.stopped);
+    } else if (turn.isSilent) {
       // A person has the conversation: nobody answers by themselves.
       if (!this.claimedBy) this.note(strings.personReads);
       this.live.wake();
@@ -358,7 +352,8 @@ export class Chat {
 
   private closed(): void {
     if (this.isClosed) return;
-    Object.assign(this, { isClosed: true, claimedBy: null, isPersonAsked: false, typing: "" });
+    this.aloneAgain();
+    this.isClosed = true;
     this.note(this.strings.howWasIt, undefined, "rating");
   }
 
@@ -368,11 +363,18 @@ export class Chat {
     this.widget.visit.clear();
     this.widget.person = {};
     this.widget.api.forget();
-    Object.assign(this, { claimedBy: null, isPersonAsked: false, isClosed: false, typing: "", hasEarlier: false, isForgotten: true });
+    this.aloneAgain();
+    Object.assign(this, { hasEarlier: false, isForgotten: true });
     this.conversationId = "";
     this.entries = [];
     this.live.reset();
     this.changed();
+  }
+
+  // Nobody of the team has the conversation, or is asked for.
+  private aloneAgain(): void {
+    this.typing.stop();
+    Object.assign(this, { claimedBy: null, isPersonAsked: false, isClosed: false });
   }
 
   private hear(news: News): void {
@@ -385,7 +387,7 @@ export class Chat {
     } else if (news.type === "page") {
       this.synced(news.page, news.view);
     } else if (news.type === "typing") {
-      this.showTyping(news.name);
+      this.typing.show(news.name);
     } else if (news.type === "reset") {
       if (news.erased) this.forgotten();
       else {
@@ -397,14 +399,14 @@ export class Chat {
 
   private synced(page: MessagePage, view: ConversationView): void {
     if (this.isBusy) return;
+    const [before, person] = [this.claimedBy, view.claimed_by ?? null];
+    // Who comes stands before what they write, who leaves behind it.
+    if (person && person !== before) this.note(this.strings.personJoined(person));
     const count = this.entries.length;
     this.entries = merged(this.entries, page);
     if (page.messages.length >= 30) this.hasEarlier = page.has_more;
-    const person = view.claimed_by ?? null;
-    if (person !== this.claimedBy) {
-      this.note(person ? this.strings.personJoined(person) : this.strings.personLeft(this.claimedBy ?? ""));
-      this.claimedBy = person;
-    }
+    if (before && !person) this.note(this.strings.personLeft(before));
+    this.claimedBy = person;
     this.isPersonAsked = view.human_requested ?? false;
     if (view.state === "closed") this.closed();
     const latest = this.entries.at(-1);
@@ -415,22 +417,17 @@ export class Chat {
   }
 
   private heardPerson({ message }: Spoken): void {
-    this.showTyping("");
+    this.typing.show("");
     this.announce(`${message.author ?? ""}: ${message.content}`);
     this.widget.emit("message", { role: "operator" });
   }
 
-  private showTyping(name: string): void {
-    this.typing = name;
-    clearTimeout(this.typingTimer);
-    if (name) this.typingTimer = setTimeout(() => this.showTyping(""), TYPING_MS);
-    this.changed();
-  }
-
   private notice(): void {
     this.isOnline = navigator.onLine;
-    if (this.isOnline) this.live.wake();
-    else this.announce(this.strings.offline);
+    if (this.isOnline) {
+      this.live.wake();
+      void this.sendWaiting();
+    } else this.announce(this.strings.offline);
     this.changed();
   }
 
@@ -456,7 +453,7 @@ export class Chat {
       isAttended: () => this.claimedBy !== null || this.isPersonAsked,
       isBusy: () => this.isBusy,
       synced: (page: MessagePage, view: ConversationView) => this.synced(page, view),
-      typing: (name: string) => this.showTyping(name),
+      typing: (name: string) => this.typing.show(name),
       reverb: () => this.widget.current.reverb,
       conversationId: () => this.conversationId,
     };

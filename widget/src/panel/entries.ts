@@ -11,6 +11,8 @@ export interface Spoken {
   // What went wrong, and what can be done.
   problem?: string;
   action?: Action;
+  // Nobody was reached: it goes by itself when the browser is back online.
+  waits?: boolean;
 }
 
 // Something the widget says by itself. It is not kept.
@@ -33,16 +35,30 @@ export function known(message: Message): Spoken {
   return { kind: "message", key: message.id, message, state: "known" };
 }
 
-// The entries after the server's latest page: older messages that were read back stay, what the page holds is as the page says, and what
-// is only here stays at the end.
+// The entries after the server's latest page: older messages that were read back stay, what the page holds is as the page says, what is
+// on its way stays at the end, and notes stay behind the messages that they came after.
 export function merged(entries: readonly Entry[], { messages, has_more }: MessagePage): Entry[] {
   const [oldest] = messages;
   if (!oldest) return has_more ? [...entries] : entries.filter(isOnlyHere);
   const place = entries.findIndex((entry) => entry.kind === "message" && entry.message.id === oldest.id);
+  const older = entries.slice(0, Math.max(place, 0)).filter((entry) => entry.kind === "message" && entry.state === "known");
   const listed = new Set(messages.map(({ id }) => id));
-  const older = place < 0 ? [] : entries.slice(0, place).filter((entry) => entry.kind === "note" || entry.state === "known");
-  const kept = entries.filter((entry) => !older.includes(entry) && isOnlyHere(entry) && !(entry.kind === "message" && listed.has(entry.message.id)));
-  return [...older, ...messages.map(known), ...kept];
+  const underWay = entries.filter((entry) => entry.kind === "message" && isOnlyHere(entry) && !listed.has(entry.message.id));
+  const spoken = [...older, ...messages.map(known), ...underWay];
+  const places = notePlaces(entries, spoken);
+  return [...places.get(0) ?? [], ...spoken.flatMap((entry, index) => [entry, ...(places.get(index + 1) ?? [])])];
+}
+
+// Behind how many of the messages each note stands: behind the last one before it that both lists know, and as many more as came between.
+function notePlaces(entries: readonly Entry[], spoken: readonly Entry[]): Map<number, Note[]> {
+  const at = new Map(spoken.map(({ key }, index) => [key, index + 1]));
+  const places = new Map<number, Note[]>();
+  let place = 0;
+  for (const entry of entries) {
+    if (entry.kind === "note") places.set(place, [...(places.get(place) ?? []), entry]);
+    else place = Math.min(at.get(entry.key) ?? place + 1, spoken.length);
+  }
+  return places;
 }
 
 // Older messages in front of the others.

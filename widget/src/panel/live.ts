@@ -99,7 +99,7 @@ export class Live {
       this.tabs.tell({ type: "page", page, view });
       return this.interval();
     } catch (failure) {
-      return Math.max(pauseMs, failure instanceof Failure ? failure.retryAfter * 1_000 : 0, UNATTENDED_MS);
+      return Math.max(pauseMs, Failure.is(failure) ? failure.retryAfter * 1_000 : 0, UNATTENDED_MS);
     }
   }
 

@@ -12,6 +12,6 @@ export async function overStream(api: Api, ear: Ear, signal: AbortSignal): Promi
     // It has no end of its own: that server stops, and another one goes on.
     return "broken";
   } catch (failure) {
-    return failure instanceof Failure && (failure.status === 404 || failure.status === 405) ? "never" : "broken";
+    return Failure.is(failure) && (failure.status === 404 || failure.status === 405) ? "never" : "broken";
   }
 }

@@ -85,7 +85,7 @@ export function content(data: unknown): Record<string, unknown> {
 
 // The server has understood and will not give it, however often it is asked.
 function isFinal(failure: unknown): boolean {
-  return failure instanceof Failure && failure.status >= 400 && failure.status < 500 && failure.status !== 429;
+  return Failure.is(failure) && failure.status >= 400 && failure.status < 500 && failure.status !== 429;
 }
 
 function within<T>(milliseconds: number, promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -4,7 +4,7 @@ import { Failure } from "../core/api";
 import type { Strings } from "../strings/en";
 
 export function explain(failure: unknown, strings: Strings): string {
-  if (!(failure instanceof Failure)) return strings.failedHere;
+  if (!Failure.is(failure)) return strings.failedHere;
   switch (failure.code) {
     case "throttled":
       return strings.slowDown(failure.retryAfter);

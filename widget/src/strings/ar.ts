@@ -12,7 +12,7 @@ const ar: Strings = {
   unavailable: "لا يمكن تحميل الدردشة الآن.",
 
   assistantHere: "إجابات من صفحاتنا",
-  personHere: (name) => `${name} معك الآن`,
+  personHere: "شخص من الفريق معك الآن",
   personAsked: "سيكون أحدنا معك قريبًا",
   isTyping: (name) => `${name} يكتب`,
   isThinking: (name) => `${name} يبحث عن الإجابة`,
@@ -85,6 +85,7 @@ const ar: Strings = {
   markedFields: "يرجى مراجعة الحقول المحددة.",
 
   notSent: "لم تُرسل.",
+  waits: "ستُرسل عندما تعود إلى الاتصال.",
   tryAgain: "حاول مرة أخرى",
   askAgain: "اسأل مرة أخرى",
   goOn: "أعد الاتصال",

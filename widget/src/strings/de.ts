@@ -12,7 +12,7 @@ const de: Strings = {
   unavailable: "Der Chat kann gerade nicht geladen werden.",
 
   assistantHere: "Antworten aus unseren Seiten",
-  personHere: (name) => `${name} ist da`,
+  personHere: "Persönlich für Sie da",
   personAsked: "Gleich ist jemand für Sie da",
   isTyping: (name) => `${name} schreibt`,
   isThinking: (name) => `${name} schaut nach`,
@@ -85,6 +85,7 @@ const de: Strings = {
   markedFields: "Bitte prüfen Sie die markierten Felder.",
 
   notSent: "Nicht gesendet.",
+  waits: "Die Nachricht geht hinaus, sobald Sie wieder online sind.",
   tryAgain: "Erneut versuchen",
   askAgain: "Erneut fragen",
   goOn: "Neu verbinden",

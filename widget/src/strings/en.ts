@@ -10,7 +10,7 @@ export const en = {
   unavailable: "The chat cannot be loaded right now.",
 
   assistantHere: "Answers from our pages",
-  personHere: (name: string) => `${name} is here`,
+  personHere: "A person, here with you",
   personAsked: "Somebody will be with you soon",
   isTyping: (name: string) => `${name} is typing`,
   isThinking: (name: string) => `${name} is looking it up`,
@@ -83,6 +83,7 @@ export const en = {
   markedFields: "Please check the marked fields.",
 
   notSent: "Not sent.",
+  waits: "It goes out when you are back online.",
   tryAgain: "Try again",
   askAgain: "Ask again",
   goOn: "Reconnect",

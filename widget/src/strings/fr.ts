@@ -12,7 +12,7 @@ const fr: Strings = {
   unavailable: "La discussion ne peut pas être chargée pour le moment.",
 
   assistantHere: "Des réponses tirées de nos pages",
-  personHere: (name) => `${name} est là`,
+  personHere: "Une personne vous répond",
   personAsked: "Quelqu’un arrive bientôt",
   isTyping: (name) => `${name} écrit`,
   isThinking: (name) => `${name} cherche`,
@@ -85,6 +85,7 @@ const fr: Strings = {
   markedFields: "Veuillez vérifier les champs signalés.",
 
   notSent: "Non envoyé.",
+  waits: "Le message partira dès que vous serez en ligne.",
   tryAgain: "Réessayer",
   askAgain: "Redemander",
   goOn: "Se reconnecter",

@@ -9,7 +9,7 @@ import { Icon, type IconName } from "./icon";
 export function Head({ chat }: { chat: Chat }): VNode {
   const { widget, strings, claimedBy, isPersonAsked } = chat;
   const name = claimedBy ?? widget.agentName;
-  const state = claimedBy ? strings.personHere(claimedBy) : isPersonAsked ? strings.personAsked : strings.assistantHere;
+  const state = claimedBy ? strings.personHere : isPersonAsked ? strings.personAsked : strings.assistantHere;
   return (
     <header class="head">
       <Face name={name} picture={claimedBy ? "" : widget.look.avatarUrl} />

@@ -34,7 +34,7 @@ export function LeadForm({ chat }: { chat: Chat }): VNode {
     try {
       await chat.submitLead(bodyOf(fields, values));
     } catch (failure) {
-      const wrong = failure instanceof Failure ? refused(fields, failure.fields, strings) : {};
+      const wrong = Failure.is(failure) ? refused(fields, failure.fields, strings) : {};
       show(wrong);
       if (Object.keys(wrong).length === 0) setTrouble(explain(failure, strings));
       setSending(false);

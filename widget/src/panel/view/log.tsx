@@ -65,7 +65,7 @@ export function Log({ chat }: { chat: Chat }): VNode {
         {entries.map((entry, index) => (
           <Line key={entry.key} entry={entry} chat={chat} follows={speaker(entries[index - 1]) === speaker(entry)} />
         ))}
-        {chat.typing && <Dots label={strings.isTyping(chat.typing)} />}
+        {chat.typing.name && <Dots label={strings.isTyping(chat.typing.name)} />}
         {isFresh && (
           <ul class="prompts">
             {prompts.map((prompt) => (
@@ -96,8 +96,8 @@ export function Log({ chat }: { chat: Chat }): VNode {
 function Greeting({ text }: { text: string }): VNode {
   return (
     <div class="message assistant">
-      <div class="bubble" dir="auto">
-        {text}
+      <div class="bubble">
+        <p dir="auto">{text}</p>
       </div>
     </div>
   );

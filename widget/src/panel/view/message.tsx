@@ -31,8 +31,10 @@ export function Bubble({ entry, chat, follows }: { entry: Spoken; chat: Chat; fo
     <div class={`message ${role} ${state}${follows ? " follows" : ""}`}>
       {/* Who reads with their eyes sees the side it is on; a person of the team is always named. */}
       <p class={role === "operator" && !follows ? "author" : "unseen"}>{author}</p>
-      <div class="bubble" dir="auto">
-        {words}
+      <div class="bubble">
+        <div class="words" dir="auto">
+          {words}
+        </div>
         {message.finish_reason === "stopped" && <p class="aside">{strings.stopped}</p>}
       </div>
       {citing.citations.length > 0 && <Sources citing={citing} label={strings.sources} />}

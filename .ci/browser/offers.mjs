@@ -1,0 +1,60 @@
+// What the widget offers by itself, and the lead form.
+
+import assert from "node:assert/strict";
+
+import { accessible, answered, arrive, closeChat, menu, reopened, visitor } from "./visitor.mjs";
+
+export const checks = {
+  async "the lead form says what is wrong, thanks, and remembers who it was"() {
+    const { page, done } = await visitor();
+    await arrive(page, "/contact");
+    await page.locator("[data-diagent=lead]").click();
+    const field = (name) => page.locator(`.lead [name="${name}"]`);
+    await field("email").fill("nobody");
+    await field("fields.party_size").fill("two");
+    await page.locator(".lead [type=submit]").click();
+    assert.equal(await page.locator(".lead .problem").count(), 2);
+    assert.ok(await field("email").evaluate((input) => input.getRootNode().activeElement === input), "the first wrong field has the focus");
+    await accessible(page, "the lead form");
+    await field("email").fill("alex@example.com");
+    await field("fields.party_size").fill("2");
+    await field("fields.season").selectOption("Summer");
+    await page.locator(".lead [type=submit]").click();
+    await page.locator(".note", { hasText: "Thank you" }).waitFor();
+    await reopened(page);
+    await menu(page, "Leave my details");
+    assert.equal(await field("email").inputValue(), "alex@example.com");
+    await done();
+  },
+
+  async "a behaviour rule offers help once, and says so"() {
+    const { page, done } = await visitor();
+    // A page that is being left tells by a beacon, which no test sees otherwise.
+    await page.addInitScript(() => {
+      const { sendBeacon } = Navigator.prototype;
+      Navigator.prototype.sendBeacon = function (url, body) {
+        const isTaken = sendBeacon.call(this, url, body);
+        sessionStorage.setItem("told", (sessionStorage.getItem("told") ?? "") + (isTaken ? body : ""));
+        return isTaken;
+      };
+    });
+    const told = [];
+    page.on("request", (request) => {
+      if (request.url().endsWith("/widget/events")) told.push(request.postData());
+    });
+    await arrive(page, "/pricing");
+    await page.mouse.wheel(0, 1600);
+    await page.locator(".offer-accept").click();
+    await page.locator(".message.visitor", { hasText: "weekend for two" }).waitFor();
+    await answered(page);
+    await closeChat(page);
+    await page.reload();
+    await page.locator(".launcher").waitFor();
+    await page.mouse.wheel(0, 1600);
+    await page.waitForFunction(() => scrollY > 400);
+    assert.equal(await page.locator(".offer-card").count(), 0);
+    const all = told.join() + (await page.evaluate(() => sessionStorage.getItem("told")));
+    for (const event of ["rule.triggered", "cta.shown", "cta.click", "widget.closed"]) assert.ok(all.includes(event), `${event} in ${all}`);
+    await done();
+  },
+};
