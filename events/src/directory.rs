@@ -14,11 +14,12 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     AgentId, Log, LogEvent, Partition, Recorded, Subject, WorkspaceId,
     agent::{AgentDefinition, AgentEvent},
-    log::LogError,
+    log::{LogError, at_start},
     workspace::{WorkspaceDefinition, WorkspaceEvent},
 };
 
-const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a starting process waits until everything is known, also when the server goes away meanwhile.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(30);
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Every agent and workspace as last defined. Cheap to clone; follows the log until the last clone is dropped.
@@ -51,7 +52,7 @@ impl Directory {
             entries: RwLock::default(),
             applied: watch::Sender::new(0),
         });
-        let last = log.last_sequence(Partition::Control).await?;
+        let last = at_start(|| log.last_sequence(Partition::Control)).await?;
         let follower = tokio::spawn(follow(log.clone(), Arc::clone(&shared)));
         let directory = Self {
             shared,

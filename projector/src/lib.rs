@@ -101,7 +101,7 @@ pub async fn run_projections(
         .map_err(RunError::Serve)
     };
     let project = async {
-        migrate::when_reachable(&pool, &projections).await?;
+        migrate_projections(&pool, &projections).await?;
         let selected = registry::select(projections, &config.only, &config.except)?;
         runner::run(runner::Runner::new(selected, &config, &log, &pool, &tasks)).await;
         Ok(())

@@ -59,7 +59,8 @@ pub enum MigrateError {
     Database(#[from] sqlx::Error),
 }
 
-/// Makes the tables of all projections of the product, and shows first versions to readers.
+/// Makes the tables of all projections, and shows first versions to readers. Waits up to half a minute for a database that is
+/// starting.
 ///
 /// # Errors
 /// The database is away, refuses, or stands as an edited file does not say.
@@ -72,6 +73,42 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
 /// # Errors
 /// As [`migrate`].
 pub async fn migrate_projections(pool: &PgPool, projections: &[Registered]) -> Result<(), MigrateError> {
+    (|| migrate_once(pool, projections))
+        .retry(
+            ExponentialBuilder::default()
+                .with_min_delay(Duration::from_millis(100))
+                .with_max_delay(Duration::from_secs(2))
+                .with_max_times(usize::MAX)
+                .with_total_delay(Some(STARTUP_PATIENCE)),
+        )
+        .when(MigrateError::passes)
+        .notify(|error, _| {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "the database cannot be prepared yet"
+            );
+        })
+        .await
+}
+
+impl MigrateError {
+    /// Whether it is the database that is away, or in trouble that passes, and nothing that is wrong.
+    fn passes(&self) -> bool {
+        let (Self::Database(error) | Self::Apply { source: error, .. }) = self else {
+            return false;
+        };
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+            sqlx::Error::Database(error) => {
+                let code = error.code().unwrap_or_default();
+                ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
+            }
+            _ => false,
+        }
+    }
+}
+
+async fn migrate_once(pool: &PgPool, projections: &[Registered]) -> Result<(), MigrateError> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
@@ -134,26 +171,6 @@ async fn add_vectors(connection: &mut PgConnection) -> Result<(), MigrateError> 
         }
     }
     Ok(())
-}
-
-/// [`migrate_projections`], waiting for a database that is starting.
-pub(crate) async fn when_reachable(pool: &PgPool, projections: &[Registered]) -> Result<(), MigrateError> {
-    (|| migrate_projections(pool, projections))
-        .retry(
-            ExponentialBuilder::default()
-                .with_min_delay(Duration::from_millis(100))
-                .with_max_delay(Duration::from_secs(2))
-                .with_max_times(usize::MAX)
-                .with_total_delay(Some(STARTUP_PATIENCE)),
-        )
-        .when(|error| {
-            matches!(
-                error,
-                MigrateError::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut)
-            )
-        })
-        .notify(|error, _| tracing::warn!(%error, "the database cannot be reached yet"))
-        .await
 }
 
 /// Builds one more version of `projection`; the first of all is shown to readers at once.

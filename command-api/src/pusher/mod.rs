@@ -30,7 +30,7 @@ use std::{sync::Arc, time::Duration};
 
 use events::{
     Log, Partition,
-    log::{LogError, Revocations},
+    log::{LogError, Revocations, at_start},
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -55,7 +55,7 @@ impl Live {
         let channels = Arc::new(Channels::default());
         let mut feeds = Vec::new();
         for partition in (0..log.partitions()).map(Partition::Events) {
-            let next = log.last_sequence(partition).await? + 1;
+            let next = at_start(|| log.last_sequence(partition)).await? + 1;
             let feed = feed::Feed {
                 log: log.clone(),
                 partition,

@@ -159,6 +159,16 @@ fn startup() -> ExponentialBuilder {
         .with_total_delay(Some(STARTUP_PATIENCE))
 }
 
+/// What a process reads before it serves: tried again for as long as a starting process waits for a server.
+///
+/// # Errors
+/// The log could not be read for half a minute.
+pub async fn at_start<T, F: Future<Output = Result<T, LogError>>>(read: impl FnMut() -> F) -> Result<T, LogError> {
+    read.retry(startup())
+        .notify(|error, _| tracing::warn!(error = error as &dyn std::error::Error, "the log cannot be read yet"))
+        .await
+}
+
 async fn connect(config: &LogConfig) -> Result<(Client, watch::Receiver<Link>), async_nats::ConnectError> {
     let (said, link) = watch::channel(Link::Up);
     let said = Arc::new(said);

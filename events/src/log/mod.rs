@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use self::{connect::Connection, group_commit::GroupCommit, store::Caches};
 pub use self::{
-    connect::{ConnectError, LogConfig},
+    connect::{ConnectError, LogConfig, at_start},
     counters::Counter,
     erase::Erasure,
     error::{ExecuteError, LogError, ReadError},

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    Log, LogError, direct_get,
+    Log, LogError, at_start, direct_get,
     publish::{Acknowledgement, RequestProblem},
     streams::REVOKED,
 };
@@ -116,7 +116,7 @@ impl Log {
     #[expect(clippy::disallowed_methods, reason = "the follower ends with its handle")]
     pub async fn revocations(&self) -> Result<Revocations, LogError> {
         let known: Arc<Known> = Arc::default();
-        let standing = direct_get::from(self, REVOKED, "revoked.>", 1).await?;
+        let standing = at_start(|| direct_get::from(self, REVOKED, "revoked.>", 1)).await?;
         let from = standing.last().map_or(1, |message| message.sequence + 1);
         let follower = tokio::spawn(follow(self.clone(), Arc::clone(&known), from));
         let revocations = Revocations {

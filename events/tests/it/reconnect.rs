@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use embedded::testing;
 use events::{
-    Clock, Log, MessageId,
+    Clock, Log, MessageId, Partition,
     cloud_event::Meta,
     conversation::Conversation,
+    directory::Directory,
     log::{Counter, ExecuteError, FrameWriter, LogConfig, LogError},
     tokens::FrameBody,
 };
@@ -31,6 +32,27 @@ async fn a_server_that_dies_while_the_log_is_made_costs_the_starting_process_not
 
     let log = starting.await.expect("no panic").expect("a log");
     log.ping().await.expect("it answers");
+}
+
+#[tokio::test]
+async fn what_a_starting_process_reads_first_waits_for_a_server_that_is_away() {
+    let Bench { log, mut nats } = Bench::start().await;
+    nats.kill();
+    let (directory, revocations) = (log.clone(), log.clone());
+    let directory = tokio::spawn(async move { Directory::follow(&directory).await.map(drop) });
+    let revocations = tokio::spawn(async move { revocations.revocations().await.map(drop) });
+    // When this one has given up, theirs would have as well.
+    log.last_sequence(Partition::Control)
+        .await
+        .expect_err("nobody is there");
+
+    nats.restart().await;
+
+    directory.await.expect("no panic").expect("the directory is followed");
+    revocations
+        .await
+        .expect("no panic")
+        .expect("the revocations are followed");
 }
 
 #[tokio::test]
@@ -60,7 +82,7 @@ async fn while_the_server_is_away_writes_say_so_and_recover_by_themselves() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), recovered)
+    tokio::time::timeout(Duration::from_mins(2), recovered)
         .await
         .expect("it recovers");
     log.ping().await.expect("it answers");
@@ -107,7 +129,7 @@ async fn what_a_restart_takes_from_memory_is_made_again() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), counted)
+    tokio::time::timeout(Duration::from_mins(2), counted)
         .await
         .expect("limits are counted again");
     let ids = (conversation_id, answer_id);

@@ -3,7 +3,7 @@
 use embedded::testing;
 use projector::{MigrateError, migrate, registry};
 
-use crate::support::pool;
+use crate::support::{pool, until};
 
 #[tokio::test]
 async fn processes_that_start_at_once_make_the_tables_once() {
@@ -20,6 +20,30 @@ async fn processes_that_start_at_once_make_the_tables_once() {
         .await
         .expect("versions");
     assert_eq!(usize::try_from(live).expect("few"), registry::all().len());
+}
+
+#[tokio::test]
+async fn a_database_that_dies_while_the_tables_are_made_costs_the_starting_process_nothing_but_time() {
+    // What `migrate` locks.
+    const HOLD: &str = "SELECT pg_advisory_lock(x'0064696167656e74'::bigint)";
+    const WAITS: &str = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)";
+    let mut postgres = testing::own_postgres().await;
+    let holder = pool(&postgres.url()).await;
+    let mut connection = holder.acquire().await.expect("a connection");
+    sqlx::query(HOLD).execute(&mut *connection).await.expect("held");
+    let starting = pool(&postgres.url()).await;
+    let outage = async {
+        until("it is in the middle", async || {
+            sqlx::query_scalar(WAITS).fetch_one(&holder).await.expect("an answer")
+        })
+        .await;
+        postgres.kill();
+        postgres.restart().await;
+    };
+
+    let (made, ()) = tokio::join!(migrate(&starting), outage);
+
+    made.expect("the tables are made");
 }
 
 #[tokio::test]
