@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Timestamp, upcast};
 
 /// Subject `ctl.document.<agent>.<document>`.
 ///
@@ -42,6 +42,6 @@ impl cqrs_es::DomainEvent for DocumentEvent {
     }
 
     fn event_version(&self) -> String {
-        "1".to_owned()
+        upcast::current_version(&self.event_type()).to_string()
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{ConversationId, Personal, Timestamp};
+use crate::{ConversationId, Personal, Timestamp, upcast};
 
 /// Subject `evt.<partition>.telemetry.<agent>.<visitor>`.
 ///
@@ -37,6 +37,6 @@ impl cqrs_es::DomainEvent for TelemetryEvent {
     }
 
     fn event_version(&self) -> String {
-        "1".to_owned()
+        upcast::current_version(&self.event_type()).to_string()
     }
 }

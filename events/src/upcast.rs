@@ -1,7 +1,8 @@
 //! Old versions of an event become today's when they are read; the log itself never changes.
 //!
-//! A payload only grows by fields with a default, which needs nothing here. A breaking change raises the type's
-//! `event_version`, keeps the old golden file in `events/tests/golden/`, and adds one step to [`UPCASTERS`].
+//! A payload only grows by fields with a default, which needs nothing here. A breaking change is a new version: one more
+//! step in [`UPCASTERS`], which raises the version that is written, and the old schema in [`crate::schema`] and the old
+//! golden file in `events/tests/golden/` kept as they are.
 
 use serde_json::Value;
 
@@ -18,6 +19,12 @@ pub struct Upcaster {
 
 /// Every step there is. All types are at their first version.
 pub const UPCASTERS: &[Upcaster] = &[];
+
+/// The version of `kind` that is written today: where the steps lead.
+pub fn current_version(kind: &str) -> u32 {
+    let steps = UPCASTERS.iter().filter(|step| step.kind == kind);
+    steps.map(|step| step.from + 1).max().unwrap_or(1)
+}
 
 /// An event and the version that its data is in.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::AgentDefinition;
-use crate::Timestamp;
+use crate::{Timestamp, upcast};
 
 /// Subject `ctl.agent.<agent>`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,6 @@ impl cqrs_es::DomainEvent for AgentEvent {
     }
 
     fn event_version(&self) -> String {
-        "1".to_owned()
+        upcast::current_version(&self.event_type()).to_string()
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{MessageId, Personal, Timestamp};
+use crate::{MessageId, Personal, Timestamp, upcast};
 
 /// Subject `evt.<partition>.conversation.<agent>.<visitor>.<conversation>`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -216,6 +216,6 @@ impl cqrs_es::DomainEvent for ConversationEvent {
     }
 
     fn event_version(&self) -> String {
-        "1".to_owned()
+        upcast::current_version(&self.event_type()).to_string()
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, Personal, Timestamp};
+use crate::{ConversationId, Personal, Timestamp, upcast};
 
 /// Subject `evt.<partition>.lead.<agent>.<visitor>.<lead>`: the submissions of one visitor with one e-mail address.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +38,6 @@ impl cqrs_es::DomainEvent for LeadEvent {
     }
 
     fn event_version(&self) -> String {
-        "1".to_owned()
+        upcast::current_version(&self.event_type()).to_string()
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::key;
+
 /// Whole events, each in its version.
 const EVENTS: [&str; 21] = [
     include_str!("../../tests/golden/diagent.agent.defined.v1.json"),
@@ -35,12 +37,7 @@ pub(super) fn add(schemas: &mut BTreeMap<(String, u32), Value>) {
         .iter()
         .filter_map(|text| serde_json::from_str::<Value>(text).ok());
     for mut event in parsed {
-        let name = event["dataschema"]
-            .as_str()
-            .and_then(|schema| schema.strip_prefix("urn:diagent:schema:"));
-        let key = name
-            .and_then(|name| name.rsplit_once(':'))
-            .and_then(|(kind, version)| Some((kind.to_owned(), version.parse().ok()?)));
+        let key = event["dataschema"].as_str().and_then(key);
         if let Some(schema) = key.and_then(|key| schemas.get_mut(&key)) {
             schema["examples"] = json!([event["data"].take()]);
         }

@@ -1,6 +1,7 @@
 //! JSON Schema of every event type, generated from the types that read and write them.
 
 mod examples;
+mod retired;
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     agent::AgentEvent, conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent,
-    telemetry::TelemetryEvent, visitor::VisitorEvent, workspace::WorkspaceEvent,
+    telemetry::TelemetryEvent, upcast, visitor::VisitorEvent, workspace::WorkspaceEvent,
 };
 
 /// The schema of each type's `data`, by (type, version). The key is what `dataschema` names.
@@ -22,8 +23,15 @@ pub fn all() -> BTreeMap<(String, u32), Value> {
     collect::<WorkspaceEvent>(&mut schemas);
     collect::<AgentEvent>(&mut schemas);
     collect::<DocumentEvent>(&mut schemas);
+    retired::add(&mut schemas);
     examples::add(&mut schemas);
     schemas
+}
+
+/// The type and version that `dataschema` of an event names.
+fn key(dataschema: &str) -> Option<(String, u32)> {
+    let (kind, version) = dataschema.strip_prefix("urn:diagent:schema:")?.rsplit_once(':')?;
+    Some((kind.to_owned(), version.parse().ok()?))
 }
 
 /// An event enum's schema is one branch per variant, each with a constant `type` and a `data`.
@@ -39,7 +47,8 @@ fn collect<E: JsonSchema>(schemas: &mut BTreeMap<(String, u32), Value>) {
         };
         let mut data = variant["properties"]["data"].clone();
         data["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
-        data["$id"] = json!(format!("urn:diagent:schema:{kind}:1"));
+        let version = upcast::current_version(kind);
+        data["$id"] = json!(format!("urn:diagent:schema:{kind}:{version}"));
         data["title"] = json!(kind);
         if let Some(description) = variant.get("description") {
             data["description"] = description.clone();
@@ -49,7 +58,7 @@ fn collect<E: JsonSchema>(schemas: &mut BTreeMap<(String, u32), Value>) {
         if !used.is_empty() {
             data["$defs"] = used.into();
         }
-        schemas.insert((kind.to_owned(), 1), data);
+        schemas.insert((kind.to_owned(), version), data);
     }
 }
 

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, Personal, ReceiptId, Timestamp};
+use crate::{ConversationId, Personal, ReceiptId, Timestamp, upcast};
 
 /// Subject `evt.<partition>.visitor.<agent>.<visitor>`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +83,6 @@ impl cqrs_es::DomainEvent for VisitorEvent {
     }
 
     fn event_version(&self) -> String {
-        "1".to_owned()
+        upcast::current_version(&self.event_type()).to_string()
     }
 }

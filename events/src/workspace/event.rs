@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Timestamp, upcast};
 
 /// Subject `ctl.workspace.<workspace>`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +37,6 @@ impl cqrs_es::DomainEvent for WorkspaceEvent {
     }
 
     fn event_version(&self) -> String {
-        "1".to_owned()
+        upcast::current_version(&self.event_type()).to_string()
     }
 }

@@ -13,9 +13,10 @@ use serde_json::Value;
 
 /// What to do when a stored example breaks.
 const NEW_VERSION: &str = "Logs hold events like this one for ever. If old readers can skip what you added, give the field \
-    `#[serde(default, skip_serializing_if = …)]`. Otherwise it is a new version: raise the type's `event_version`, add the \
-    step from the old one to UPCASTERS in events/src/upcast.rs, keep the old schema in events/src/retired_schemas and this \
-    file as it is, and add an example of the new version beside it.";
+    `#[serde(default, skip_serializing_if = …)]`. Otherwise it is a new version: keep this file as it is; save what \
+    `diagent schema TYPE` prints without your change as events/src/schema/retired/TYPE.v1.json and list it in retired.rs; \
+    add the step from the old version to UPCASTERS in events/src/upcast.rs, which raises the version that is written; and \
+    add an example of the new version beside this file and to events/src/schema/examples.rs.";
 
 #[test]
 fn every_stored_example_still_reads_and_writes_the_same() {
