@@ -32,6 +32,8 @@ export function formatAge(time: string, now: number): string {
   return (day.getFullYear() === new Date(now).getFullYear() ? date : dateWithYear).format(day);
 }
 
+/** An answer without the numbers of its sources, which say nothing where the sources are not shown. */
+export const withoutSources = (text: string) => text.replaceAll(/ ?\[\d{1,2}\]/g, "");
 export const formatClock = (time: string) => clock.format(new Date(time));
 export const formatDate = (time: string) => dateWithYear.format(new Date(time));
 export const formatMoment = (time: string) => moment.format(new Date(time));

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { useTeam } from "../context";
-import { formatAge, formatFull, pathOf, visitorName } from "../format";
+import { formatAge, formatFull, pathOf, visitorName, withoutSources } from "../format";
 import { useLive, useNow, useSettled } from "../live";
 import { navigate, useLocation, withQuery } from "../location";
 import { Icon } from "../parts/icons";
@@ -136,7 +136,7 @@ function Row({ row, href, current }: { row: Conversation; href: string; current:
           {formatAge(row.last_message_at, now)}
         </time>
       </span>
-      <span class="preview">{row.preview ?? "Cleared by the visitor"}</span>
+      <span class="preview">{row.preview === null ? "Cleared by the visitor" : withoutSources(row.preview)}</span>
       <span class="badges">
         {row.human_requested && row.state === "open" && (
           <span class="badge warn">

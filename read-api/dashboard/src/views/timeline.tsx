@@ -86,7 +86,7 @@ function Sources({ citations }: { citations: Citation[] }) {
       {citations.map(({ id, url, title }) => (
         <li key={id}>
           <a href={safeLink(url)} target="_blank" rel="noreferrer" title={url}>
-            {title || url}
+            [{id}] {title || url}
           </a>
         </li>
       ))}
