@@ -27,13 +27,21 @@ const STEADY: (usize, Duration) = (5_000, Duration::from_secs(20));
 
 pub(crate) async fn run(events: usize) -> anyhow::Result<Report> {
     let servers = Servers::start().await?;
-    let filled = fill::run(&servers.log, events).await?;
     let mut report = Report::new("project");
-    rebuilds(&servers, &filled, &mut report).await?;
-    steady(&servers, &mut report).await?;
-    moves(&servers, &mut report).await?;
+    let measured = measure(&servers, events, &mut report).await;
     servers.stop().await?;
-    Ok(report)
+    if measured.is_err() {
+        // What was measured until then took minutes.
+        report.show()?;
+    }
+    measured.map(|()| report)
+}
+
+async fn measure(servers: &Servers, events: usize, report: &mut Report) -> anyhow::Result<()> {
+    let filled = fill::run(&servers.log, events).await?;
+    rebuilds(servers, &filled, report).await?;
+    steady(servers, report).await?;
+    moves(servers, report).await
 }
 
 /// Each projection from the first event to the last, alone.

@@ -267,3 +267,37 @@ async fn events_of_a_newer_binary_are_set_aside_and_read_by_the_newer_one() {
     assert_eq!(bench.number("SELECT messages FROM read.usage").await, 6);
     newer.stop().await;
 }
+
+#[tokio::test]
+async fn an_unknown_event_holds_up_what_follows_it_until_it_is_skipped() {
+    let bench = Bench::start().await;
+    let (someone, other) = (Someone::in_partition(0), Someone::in_partition(0));
+    bench.append(&someone.conversation(), &[posted("one")]).await;
+    append_newer(&bench, &someone, ("message.posted", "message.teleported")).await;
+    bench.append(&someone.conversation(), &[posted("three")]).await;
+    bench.append(&other.conversation(), &[posted("beside")]).await;
+    let process = bench.projector_of(|| vec![Registered::new(Fussy)], &[]);
+    until("it is set aside", async || {
+        bench.checkpoint("fussy", 1, "0").await == Some(4)
+    })
+    .await;
+    assert_eq!(bench.texts(NOTES).await, ["one", "beside"]);
+
+    assert!(operate::retry(&bench.pool, Scene::letter(2)).await.expect("asked"));
+    until("it was tried again", async || {
+        bench
+            .number("SELECT attempts::bigint FROM read.dead_letters WHERE sequence = 2")
+            .await
+            == 2
+    })
+    .await;
+    assert_eq!(bench.texts(LETTERS).await, ["dead 2", "waiting 3"]);
+    assert_eq!(bench.texts(NOTES).await, ["one", "beside"]);
+
+    assert!(operate::skip(&bench.pool, Scene::letter(2)).await.expect("asked"));
+    bench.append(&someone.conversation(), &[posted("four")]).await;
+    bench.version_caught_up("fussy", 1).await;
+    until("none is left", async || bench.texts(LETTERS).await.is_empty()).await;
+    assert_eq!(bench.texts(NOTES).await, ["one", "beside", "three", "four"]);
+    process.stop().await;
+}
