@@ -10,6 +10,7 @@ use events::{
     directory::Directory,
     log::{ExecuteError, Receipt, Revocations, Stored},
 };
+use tokio::sync::Semaphore;
 
 use crate::{
     RunError,
@@ -38,6 +39,8 @@ pub struct Parts {
     pub live: Live,
     pub sync_answer_timeout: Duration,
     pub stream_drain_grace: Duration,
+    /// The turn of a write that was stored after its visitor was erased, see [`crate::guard::visitor::Visitor::settle`].
+    pub late_erasures: Semaphore,
     pub tasks: Tasks,
 }
 
@@ -64,6 +67,7 @@ impl App {
             live,
             sync_answer_timeout: config.sync_answer_timeout,
             stream_drain_grace: config.stream_drain_grace,
+            late_erasures: Semaphore::new(1),
             tasks,
         })))
     }

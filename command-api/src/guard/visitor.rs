@@ -146,7 +146,30 @@ impl Visitor {
     /// The conversation's refusal, or `log_unavailable`.
     pub async fn act(&self, app: &App, action: Action) -> Result<Receipt<Conversation>, ApiError> {
         let command = Command { at: app.now(), action };
-        app.execute::<Conversation>(&self.conversation(), command, &self.meta)
-            .await
+        let stored = app
+            .execute::<Conversation>(&self.conversation(), command, &self.meta)
+            .await;
+        self.settle(app).await?;
+        stored
+    }
+
+    /// To be called after each write. One that was let in just before the visitor was erased, perhaps by another instance, may
+    /// be stored after that: then it goes as well.
+    ///
+    /// # Errors
+    /// `unauthorized` when the visitor is erased, `log_unavailable`.
+    pub async fn settle(&self, app: &App) -> Result<(), ApiError> {
+        if !self.is_revoked(app) {
+            return Ok(());
+        }
+        // One after the other: what the first one erases, the others need not.
+        let _turn = app.late_erasures.acquire().await;
+        let left = app.log.subjects_of_visitor(self.agent_id, self.visitor_id).await?;
+        if left.iter().any(|subject| !matches!(subject, Subject::Visitor { .. })) {
+            app.log
+                .erase_visitor(self.agent_id, self.visitor_id, &self.meta)
+                .await?;
+        }
+        Err(ApiError::Unauthorized)
     }
 }

@@ -65,7 +65,9 @@ pub async fn capture_lead(
         fields,
         at: app.now(),
     };
-    let receipt = app.execute::<Lead>(&subject, command, visitor.meta()).await?;
+    let stored = app.execute::<Lead>(&subject, command, visitor.meta()).await;
+    visitor.settle(&app).await?;
+    let receipt = stored?;
     Ok(if known {
         Committed::ok(
             receipt.position,

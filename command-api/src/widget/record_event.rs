@@ -88,8 +88,9 @@ pub async fn record_event(State(app): State<App>, request: Request) -> Result<Co
         agent_id: visitor.agent_id,
         visitor_id: visitor.visitor_id,
     };
-    let position = metrics::timed("telemetry", app.log.append(&subject, &events, visitor.meta())).await?;
-    Ok(Committed::accepted(position, Accepted { accepted: events.len() }))
+    let stored = metrics::timed("telemetry", app.log.append(&subject, &events, visitor.meta())).await;
+    visitor.settle(&app).await?;
+    Ok(Committed::accepted(stored?, Accepted { accepted: events.len() }))
 }
 
 async fn admit(app: &App, parts: &Parts, token: &str) -> Result<Visitor, ApiError> {

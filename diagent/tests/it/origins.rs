@@ -164,6 +164,7 @@ pub(crate) fn calls(message_id: &str) -> Vec<(Method, String, Option<Value>)> {
         plain(Method::POST, &format!("/messages/{message_id}/stop")),
         with(&format!("/messages/{message_id}/feedback"), json!({ "rating": "up" })),
         plain(Method::GET, "/conversation"),
+        plain(Method::GET, "/conversation/events"),
         plain(Method::GET, "/conversation/messages"),
         plain(Method::GET, "/conversations"),
         plain(Method::POST, "/conversation/clear"),
