@@ -29,7 +29,7 @@ pub struct Token {
     name: Option<String>,
 
     /// How long it lives
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=87_600))]
     hours: u64,
 
     /// Signs the token; without it, the secret of `diagent up` in the data folder

@@ -147,11 +147,23 @@ mod tests {
         for ((kind, _), _) in schema::all() {
             let columns = of(&kind);
             for (index, column) in columns.iter().enumerate() {
+                let earlier = columns[..index].iter().map(|earlier| earlier.name.as_str());
                 assert!(
-                    columns[..index].iter().all(|earlier| earlier.name != column.name),
+                    earlier.chain(["day", "type"]).all(|taken| taken != column.name),
                     "{kind} has two columns {}",
                     column.name
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_has_one_type_in_all_files_so_that_they_are_one_table() {
+        let mut kinds = std::collections::BTreeMap::new();
+        for ((kind, _), _) in schema::all() {
+            for column in of(&kind) {
+                let other = *kinds.entry(column.name.clone()).or_insert(column.kind);
+                assert_eq!(column.kind, other, "{} of {kind}", column.name);
             }
         }
     }
