@@ -290,11 +290,13 @@ async fn what_is_written_at_the_same_moment_is_gone_as_well() {
             assert!(matches!(answer.status, 200..=202 | 401), "{answer}");
         }
         let log = agent.log().await;
-        let left: Vec<&Value> = log
+        let mut left: Vec<&str> = log
             .iter()
             .filter(|event| event["visitorid"] == visitor.visitor_id.as_str())
-            .map(|event| &event["type"])
+            .filter_map(|event| event["type"].as_str())
             .collect();
+        // Two instances that erased what came late at the same moment may both have left their tombstone.
+        left.dedup();
         assert_eq!(left, ["diagent.visitor.erased"], "round {round}");
     }
 }
