@@ -71,10 +71,7 @@ struct Rhythm {
 pub(super) async fn run(app: App, mut socket: WebSocket, welcome: Result<Place, Closing>) {
     let _open = metrics::OpenSocket::begin();
     let end = match welcome {
-        Err(closing) => {
-            say_goodbye(&mut socket, closing).await;
-            End::Closed(closing)
-        }
+        Err(closing) => say_goodbye(&mut socket, closing).await,
         Ok(_place) => {
             let listener = app.live.channels.listener();
             let session = Session {
@@ -97,12 +94,10 @@ pub(super) async fn run(app: App, mut socket: WebSocket, welcome: Result<Place, 
 impl Session {
     async fn serve(mut self) -> End {
         let end = self.converse().await;
-        if let End::Closed(closing) = end {
-            // What is left to hear is not heard any more.
-            drop(self.listener);
-            say_goodbye(&mut self.socket, closing).await;
-        }
-        end
+        let End::Closed(closing) = end else { return end };
+        // What is left to hear is not heard any more.
+        drop(self.listener);
+        say_goodbye(&mut self.socket, closing).await
     }
 
     async fn converse(&mut self) -> End {
@@ -135,7 +130,7 @@ impl Session {
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         let message = match message {
             Some(Ok(message)) => message,
-            // Whether the connection broke or the message did: the client can be told, or it cannot.
+            // Whether the connection broke or the message did shows when the client is told.
             Some(Err(_)) => return Err(End::Closed(Closing::TooLarge)),
             None => return Err(End::Gone),
         };
@@ -316,8 +311,8 @@ async fn send(socket: &mut WebSocket, text: String) -> Result<(), End> {
     }
 }
 
-/// Says why, as a frame and as a code: clients read one or the other. Whether it arrives is not ours to know.
-async fn say_goodbye(socket: &mut WebSocket, closing: Closing) {
+/// Says why, as a frame and as a code: clients read one or the other. A client that can be told nothing any more was gone before.
+async fn say_goodbye(socket: &mut WebSocket, closing: Closing) -> End {
     let (code, reason) = (closing.code(), closing.reason());
     let goodbye = async {
         let frame = CloseFrame {
@@ -325,11 +320,16 @@ async fn say_goodbye(socket: &mut WebSocket, closing: Closing) {
             reason: Utf8Bytes::from_static(reason),
         };
         let error = Message::Text(protocol::error(code, reason).into());
-        if socket.send(error).await.is_ok() && socket.send(Message::Close(Some(frame))).await.is_ok() {
+        if socket.send(error).await.is_err() {
+            return End::Gone;
+        }
+        if socket.send(Message::Close(Some(frame))).await.is_ok() {
             while let Some(Ok(_)) = socket.recv().await {}
         }
+        End::Closed(closing)
     };
-    if timeout(CLOSE_PATIENCE, goodbye).await.is_err() {
+    timeout(CLOSE_PATIENCE, goodbye).await.unwrap_or_else(|_| {
         tracing::debug!(code, "a client did not close its side");
-    }
+        End::Closed(closing)
+    })
 }

@@ -298,6 +298,18 @@ async fn a_silent_socket_is_asked_and_then_closed() {
         }
     })
     .await;
+    // The test's last sockets went without a word.
+    until("it is counted who went", async || {
+        let figures = send(http::client().get(format!("{api}/metrics"))).await;
+        let figures = figures.text();
+        assert!(!figures.contains("outcome=\"too_large\""), "{figures}");
+        if figures.contains("live_sockets_total{outcome=\"gone\"}") {
+            Ok(())
+        } else {
+            Err(figures.clone())
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
