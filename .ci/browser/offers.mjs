@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { accessible, answered, arrive, closeChat, menu, reopened, visitor } from "./visitor.mjs";
+import { accessible, answered, arrive, closeChat, defineAgent, menu, open, reopened, visitor } from "./visitor.mjs";
 
 export const checks = {
   async "the lead form says what is wrong, thanks, and remembers who it was"() {
@@ -24,6 +24,33 @@ export const checks = {
     await reopened(page);
     await menu(page, "Leave my details");
     assert.equal(await field("email").inputValue(), "alex@example.com");
+    await done();
+  },
+
+  async "a form that stands before the chat is filled in first, with what it asks to agree to"() {
+    const { page, context, done } = await visitor();
+    // The agent itself is set up so, not only what the widget hears of it: the API is to insist, too.
+    const agent = await defineAgent({ lead_fields: [{ key: "seats", label: "Seats", kind: "number" }], lead_form: { before_chat: true, consent: "You may write to me." } });
+    await context.route("**/widget/init", (route) => {
+      const asked = route.request().postDataJSON();
+      return route.continue({ postData: asked && JSON.stringify({ ...asked, agent_id: agent }) });
+    });
+    await open(page);
+    await page.getByRole("heading", { name: "Before we start" }).waitFor();
+    assert.equal(await page.locator("textarea").count(), 0);
+    await page.locator(".lead [name=email]").fill("noor@example.com");
+    await page.locator(".lead [name='fields.seats']").fill("2,5");
+    await page.locator(".lead [type=submit]").click();
+    await page.locator(".lead .field", { hasText: "You may write to me." }).locator(".problem").waitFor();
+    await accessible(page, "a form before the chat");
+    await page.locator(".lead [name=consent]").check();
+    const sent = page.waitForResponse((answer) => answer.url().endsWith("/widget/leads"));
+    await page.locator(".lead [type=submit]").click();
+    assert.equal((await sent).status(), 201);
+    assert.deepEqual((await sent).request().postDataJSON(), { email: "noor@example.com", consent: true, fields: { seats: 2.5 } });
+    await page.locator("textarea").waitFor();
+    await page.reload();
+    await page.locator("textarea").waitFor();
     await done();
   },
 

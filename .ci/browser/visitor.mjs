@@ -137,6 +137,19 @@ export async function team(conversation, what, body) {
   assert.ok(answer.ok, `${what}: ${answer.status} ${await answer.text()}`);
 }
 
+// An agent of its own on the demo site; answers its id.
+export async function defineAgent(definition) {
+  const id = `01KDEM0AGENT${Date.now().toString(32).toUpperCase().replace(/[ILOU]/g, "X").padStart(14, "0")}`;
+  const body = { workspace_id: "01KDEM0W0RKSPACE0000000001", name: "Fern", published: true, allowed_origins: [demo], ...definition };
+  const answer = await fetch(`${api}/api/v1/agents/${id}`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  assert.ok(answer.ok, `agent: ${answer.status} ${await answer.text()}`);
+  return id;
+}
+
 // What `init` answers to the page.
 export async function booted(page) {
   const response = await page.waitForResponse((answer) => answer.url().endsWith("/widget/init") && answer.request().method() === "POST");

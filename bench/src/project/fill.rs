@@ -210,6 +210,7 @@ impl Visit {
             name: Some("Alex Example".into()),
             phone: None,
             fields: [("trip".to_owned(), json!("Skye").into())].into(),
+            consent: None,
             at: self.at,
         }
     }

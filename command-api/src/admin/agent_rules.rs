@@ -23,6 +23,7 @@ const RULES_BYTES_MAX: usize = 64 * 1_024;
 const THEME_BYTES_MAX: usize = 16 * 1_024;
 const LEAD_FIELDS_MAX: usize = 30;
 const LEAD_KEY_CHARS_MAX: usize = 64;
+const CONSENT_CHARS_MAX: usize = 1_000;
 const OPTIONS_MAX: usize = 100;
 const PATHS_MAX: usize = 100;
 const PATH_CHARS_MAX: usize = 500;
@@ -38,6 +39,9 @@ pub(super) fn check(agent: &AgentDefinition) -> Result<(), ApiError> {
     check_persona(&mut checks, &agent.persona);
     check_branding(&mut checks, &agent.branding);
     check_lead_fields(&mut checks, &agent.lead_fields);
+    if let Some(consent) = agent.lead_form.as_ref().and_then(|form| form.consent.as_ref()) {
+        checks.text("lead_form.consent", consent, 1..=CONSENT_CHARS_MAX);
+    }
     checks.language("language_default", &agent.language_default);
     checks.json("theme", &agent.theme, THEME_BYTES_MAX);
     checks.count("starter_prompts", agent.starter_prompts.len(), PROMPTS_MAX);
@@ -180,6 +184,7 @@ mod tests {
                 json!({ "branding": { "show": true, "url": "javascript:alert(1)" } }),
                 Some("branding.url"),
             ),
+            (json!({ "lead_form": { "consent": "" } }), Some("lead_form.consent")),
             (json!({ "restricted_paths": ["checkout"] }), Some("restricted_paths[0]")),
         ];
         for (change, expected) in table {

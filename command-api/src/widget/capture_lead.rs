@@ -47,7 +47,8 @@ pub async fn capture_lead(
         name,
         phone,
         fields,
-    } = request.checked(&visitor.agent.lead_fields)?;
+        consent,
+    } = request.checked(&visitor.agent)?;
     let lead_id = LeadId::derive(&app.log.identity().key, visitor.agent_id, email.expose());
     let known = app.log.lead_exists(visitor.agent_id, lead_id).await?;
 
@@ -63,6 +64,7 @@ pub async fn capture_lead(
         name,
         phone,
         fields,
+        consent,
         at: app.now(),
     };
     let stored = app.execute::<Lead>(&subject, command, visitor.meta()).await;

@@ -1,13 +1,13 @@
 //! `POST /init`: boots the widget for a visitor.
 //!
 //! Contract, "POST /v1/widget/init". Beyond it the request takes `locale` and `force_new`, and the answer has
-//! `restricted_paths`, `active_message`, and the agent's `lead_fields`.
+//! `restricted_paths`, `active_message`, and the agent's `lead_fields` and `lead_form`.
 
 use axum::extract::State;
 use edge::{Committed, extract::Json};
 use events::{
     AgentId, ConversationId, MessageId, Timestamp, VisitorId,
-    agent::{AgentDefinition, Branding, LeadField},
+    agent::{AgentDefinition, Branding, LeadField, LeadFormSettings},
     clock::new_secret,
     cloud_event::Meta,
     conversation::{Conversation, Message},
@@ -82,6 +82,8 @@ pub struct AgentView {
     starter_prompts: Vec<String>,
     language_default: String,
     lead_fields: Vec<LeadField>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lead_form: Option<LeadFormSettings>,
 }
 
 /// Who answers, and in which manner.
@@ -208,6 +210,7 @@ impl AgentView {
             starter_prompts: agent.starter_prompts.clone(),
             language_default: agent.language_default.clone(),
             lead_fields: agent.lead_fields.clone(),
+            lead_form: agent.lead_form.clone(),
         }
     }
 }

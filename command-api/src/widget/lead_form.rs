@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use events::{
     Personal,
-    agent::{LeadField, LeadFieldKind},
+    agent::{AgentDefinition, LeadField, LeadFieldKind},
     lead::fold_email,
 };
 use serde::Deserialize;
@@ -32,6 +32,8 @@ pub struct LeadRequest {
     /// The agent's own fields, by key.
     #[schema(value_type = Option<Object>)]
     fields: Option<Map<String, Value>>,
+    /// The visitor agrees to what the agent's form says; needed where it says something.
+    consent: Option<bool>,
 }
 
 /// The form as it is stored.
@@ -42,6 +44,8 @@ pub(super) struct LeadForm {
     pub(super) name: Option<Personal<String>>,
     pub(super) phone: Option<Personal<String>>,
     pub(super) fields: BTreeMap<String, Personal<Value>>,
+    /// What the visitor agreed to.
+    pub(super) consent: Option<String>,
 }
 
 impl LeadRequest {
@@ -49,7 +53,7 @@ impl LeadRequest {
     ///
     /// # Errors
     /// `validation_failed`, with every field that is not.
-    pub(super) fn checked(self, asked: &[LeadField]) -> Result<LeadForm, ApiError> {
+    pub(super) fn checked(self, agent: &AgentDefinition) -> Result<LeadForm, ApiError> {
         let mut checks = Checks::default();
         let email = fold_email(&self.email);
         if !is_email(&email) {
@@ -63,13 +67,18 @@ impl LeadRequest {
         if phone.as_deref().is_some_and(|phone| !is_phone(phone)) {
             checks.refuse("phone", "must be a telephone number");
         }
-        let fields = checked_fields(&mut checks, asked, self.fields.unwrap_or_default());
+        let fields = checked_fields(&mut checks, &agent.lead_fields, self.fields.unwrap_or_default());
+        let consent = agent.lead_form.as_ref().and_then(|form| form.consent.clone());
+        if consent.is_some() && self.consent != Some(true) {
+            checks.refuse("consent", "must be ticked");
+        }
         checks.finish()?;
         Ok(LeadForm {
             email: email.into(),
             name: name.map(Into::into),
             phone: phone.map(Into::into),
             fields,
+            consent,
         })
     }
 }
@@ -219,12 +228,12 @@ mod tests {
 
     #[test]
     fn fields_by_table() {
-        let asked = fields(&json!([
+        let agent = agent(&json!({ "lead_fields": [
             { "key": "company", "required": true },
             { "key": "seats", "kind": "number" },
             { "key": "terms", "kind": "checkbox", "required": true },
             { "key": "plan", "kind": "select", "options": ["basic", "pro"] },
-        ]));
+        ] }));
         let table = [
             (json!({ "company": "Acme", "terms": true }), vec![]),
             (
@@ -262,7 +271,7 @@ mod tests {
         for (sent, expected) in table {
             let request: LeadRequest =
                 serde_json::from_value(json!({ "email": "alex@example.com", "fields": sent })).expect("a form");
-            let refused = match request.checked(&asked) {
+            let refused = match request.checked(&agent) {
                 Ok(_) => vec![],
                 Err(ApiError::Invalid { fields }) => fields.into_iter().map(|field| field.field).collect(),
                 Err(error) => panic!("{error}"),
@@ -273,14 +282,34 @@ mod tests {
 
     #[test]
     fn a_number_that_came_as_text_is_stored_as_a_number() {
-        let asked = fields(&json!([{ "key": "seats", "kind": "number" }]));
+        let agent = agent(&json!({ "lead_fields": [{ "key": "seats", "kind": "number" }] }));
         let request: LeadRequest =
             serde_json::from_value(json!({ "email": "a@b.example", "fields": { "seats": " 12 " } })).expect("a form");
-        let form = request.checked(&asked).expect("a fine form");
+        let form = request.checked(&agent).expect("a fine form");
         assert_eq!(form.fields["seats"].expose(), &json!(12));
     }
 
-    fn fields(json: &Value) -> Vec<LeadField> {
-        serde_json::from_value(json.clone()).expect("lead fields")
+    #[test]
+    fn who_does_not_agree_leaves_no_details_and_what_was_agreed_to_is_kept() {
+        let agent = agent(&json!({ "lead_form": { "consent": "You may call me." } }));
+        let form = |consent: Value| {
+            let sent = json!({ "email": "a@b.example", "consent": consent });
+            serde_json::from_value::<LeadRequest>(sent)
+                .expect("a form")
+                .checked(&agent)
+        };
+        for refused in [json!(null), json!(false)] {
+            assert!(matches!(form(refused), Err(ApiError::Invalid { fields }) if fields[0].field == "consent"));
+        }
+        let agreed = form(json!(true)).expect("a fine form");
+        assert_eq!(agreed.consent.as_deref(), Some("You may call me."));
+    }
+
+    fn agent(change: &Value) -> AgentDefinition {
+        let mut whole = json!({ "workspace_id": events::WorkspaceId::from_bits(1), "name": "Aria" });
+        for (key, value) in change.as_object().expect("an object") {
+            whole[key] = value.clone();
+        }
+        serde_json::from_value(whole).expect("a definition")
     }
 }

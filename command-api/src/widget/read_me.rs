@@ -86,6 +86,8 @@ pub struct ExportedLead {
     phone: Option<Personal<String>>,
     #[schema(value_type = Object)]
     fields: std::collections::BTreeMap<String, Personal<Value>>,
+    /// What was agreed to with it.
+    consent: Option<String>,
     submitted_at: Timestamp,
 }
 
@@ -149,6 +151,7 @@ impl Export {
                     name,
                     phone,
                     fields,
+                    consent,
                     at,
                     ..
                 }) => {
@@ -157,6 +160,7 @@ impl Export {
                         name,
                         phone,
                         fields,
+                        consent,
                         submitted_at: at,
                     });
                 }

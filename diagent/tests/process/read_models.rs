@@ -270,6 +270,7 @@ pub(crate) async fn visit(log: &Log, visitor_id: VisitorId) -> Result<(), events
         name: None,
         phone: None,
         fields: [].into(),
+        consent: None,
         at,
     };
     log.append(&lead, &[captured], &meta).await?;

@@ -38,6 +38,9 @@ pub struct AgentDefinition {
     /// The agent's own fields of the lead form.
     #[serde(default)]
     pub lead_fields: Vec<LeadField>,
+    /// When the lead form comes, and what visitors agree to with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead_form: Option<LeadFormSettings>,
     /// Path patterns on which the widget stays away, for example `/checkout/*`.
     #[serde(default)]
     pub restricted_paths: Vec<String>,
@@ -117,6 +120,18 @@ pub struct LeadField {
     /// What may be chosen, for `select`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
+}
+
+/// When the lead form comes, and what visitors agree to with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeadFormSettings {
+    /// Visitors fill it in before their first message.
+    #[serde(default)]
+    pub before_chat: bool,
+    /// What a visitor must agree to, in the site's words; at most 1,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<String>,
 }
 
 /// What a lead field takes.

@@ -24,6 +24,7 @@ pub enum Command {
         name: Option<Personal<String>>,
         phone: Option<Personal<String>>,
         fields: BTreeMap<String, Personal<serde_json::Value>>,
+        consent: Option<String>,
         at: Timestamp,
     },
 }
@@ -58,6 +59,7 @@ impl Aggregate for Lead {
             name,
             phone,
             fields,
+            consent,
             at,
         } = command;
         sink.write(
@@ -67,6 +69,7 @@ impl Aggregate for Lead {
                 name,
                 phone,
                 fields,
+                consent,
                 at,
             },
             self,
@@ -97,6 +100,7 @@ mod tests {
             name: None,
             phone: None,
             fields: BTreeMap::new(),
+            consent: None,
             at: Timestamp::from_unix_millis(0),
         };
         let mut lead = Lead::default();

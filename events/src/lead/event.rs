@@ -28,6 +28,9 @@ pub enum LeadEvent {
         /// The agent's own fields, by key.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         fields: BTreeMap<String, Personal<serde_json::Value>>,
+        /// What the visitor agreed to, in the words that the form had then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        consent: Option<String>,
         at: Timestamp,
     },
 }

@@ -24,6 +24,7 @@ async fn live(bench: &Bench, someone: &Someone) {
         name: Some(format!("{:?}", someone.visitor_id).into()),
         phone: None,
         fields: [].into(),
+        consent: None,
         at: now(),
     };
     bench

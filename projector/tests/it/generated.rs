@@ -247,6 +247,7 @@ impl Story {
             name: (!choice.is_multiple_of(3)).then(|| format!("Name {choice}\0").into()),
             phone: (choice.is_multiple_of(5)).then(|| format!("+{choice}").into()),
             fields: [(format!("f{}", choice % 3), json!({ "v": choice, "n": "\0" }).into())].into(),
+            consent: None,
             at,
         };
         self.push(

@@ -92,6 +92,7 @@ async fn a_lead_that_visitors_of_all_partitions_submit_at_once_counts_them_all()
             name: None,
             phone: None,
             fields: [].into(),
+            consent: None,
             at: now(),
         };
         let bench = &bench;

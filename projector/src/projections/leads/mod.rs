@@ -88,6 +88,7 @@ impl Submission {
             phone,
             fields,
             at,
+            ..
         }) = &recorded.event
         else {
             return None;
