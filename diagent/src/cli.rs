@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        agent::AgentCommand, doctor::Doctor, knowledge::KnowledgeCommand, projections::ProjectionsCommand,
+        agent::AgentCommand, doctor::Doctor, eval::Eval, knowledge::KnowledgeCommand, projections::ProjectionsCommand,
         replay::Replay, schema::Schema, token::Token, workspace::WorkspaceCommand,
     },
     infra::InfraArgs,
@@ -53,6 +53,8 @@ enum Command {
     /// What agents know
     #[command(subcommand)]
     Knowledge(KnowledgeCommand),
+    /// Measure what questions find in an agent's pages
+    Eval(Eval),
     /// Read models: where they stand
     #[command(subcommand)]
     Projections(ProjectionsCommand),
@@ -78,6 +80,7 @@ impl Cli {
             Command::Workspace(command) => command.run(&infra).await,
             Command::Agent(command) => command.run(&infra).await,
             Command::Knowledge(command) => command.run(&infra).await,
+            Command::Eval(eval) => eval.run(&infra).await,
             Command::Projections(command) => Box::pin(command.run(&infra)).await,
             Command::Replay(replay) => Box::pin(replay.run(&infra)).await,
             Command::Schema(schema) => schema.run(),

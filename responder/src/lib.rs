@@ -3,13 +3,14 @@
 //!
 //! In reading order: `worker` (which turn, on which instance), `turn` (one turn from start to end), `retrieve` (passages),
 //! `answer` (what is said: curated, small talk, extractive, or a model's), `prompt` (what a model is told), `speak` (saying
-//! it), `stops` (until it is enough), `end` (the log first, then the last frame).
+//! it), `stops` (until it is enough), `end` (the log first, then the last frame). `lookup` is for measuring what is found.
 //!
 //! Any number of instances may run. A turn whose responder dies is delivered again after four seconds.
 
 mod answer;
 pub mod config;
 mod end;
+mod lookup;
 mod metrics;
 mod prompt;
 mod retrieve;
@@ -25,8 +26,11 @@ use events::{Log, directory::Directory, log::LogError};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 
-pub use self::config::Config;
 use self::{answer::Answerer, stops::Stops, worker::Worker};
+pub use self::{
+    config::Config,
+    lookup::{Lookup, LookupError, lookup},
+};
 
 const ROLE: &str = "responder";
 

@@ -1,4 +1,4 @@
-//! The passages that may answer a question: full text in Postgres, ranked by how much of the question they cover.
+//! The passages that may answer a question: full text in Postgres, ranked by how much of the question they say, and where.
 //!
 //! A word that few passages have tells more than one that all have, and a word of the question that no passage has tells
 //! most: a passage is confident when it covers at least half of the question's weight.

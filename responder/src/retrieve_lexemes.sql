@@ -1,6 +1,6 @@
 -- $1 agent, $2 question. The question's words as the agent's documents are indexed, and how many passages have each.
 WITH total AS (
-    SELECT count(*)::float8 AS chunks FROM read.document_chunks WHERE agent_id = $1
+    SELECT coalesce(sum(chunks), 0)::float8 AS chunks FROM read.documents WHERE agent_id = $1
 ),
 language AS (
     SELECT coalesce(
@@ -15,10 +15,8 @@ asked AS (
 )
 SELECT
     asked.lexeme,
-    (
-        SELECT count(*)
-        FROM read.document_chunks AS own
-        WHERE own.agent_id = $1 AND own.search @@ quote_literal(asked.lexeme)::tsquery
-    )::float8 AS chunks,
+    coalesce(words.chunks, 0)::float8 AS chunks,
     total.chunks AS total
-FROM asked, total
+FROM asked
+CROSS JOIN total
+LEFT JOIN read.document_words AS words ON words.agent_id = $1 AND words.word = asked.lexeme

@@ -4,6 +4,7 @@ pub mod agent;
 mod api;
 mod definition;
 pub mod doctor;
+pub mod eval;
 pub mod knowledge;
 pub mod projections;
 pub mod replay;

@@ -1,7 +1,9 @@
 //! `diagent up` on a folder of its own.
 
+use std::fs;
+
 use diagent::demo;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Folder, Process, Visitor, content, free_addresses};
 
@@ -40,6 +42,20 @@ async fn up_answers_survives_kill_9_and_stops_cleanly() {
             .starts_with(&origin),
         "{citations}"
     );
+
+    let page = citations["citations"][0]["url"].as_str().unwrap_or_default();
+    let page = page.split('#').next().unwrap_or_default();
+    let questions = folder.path("questions.tsv");
+    let lines_of_questions =
+        format!("What is your refund policy?\t{page}\nWhich quantum lectures do penguins attend?\n");
+    fs::write(&questions, lines_of_questions).expect("a file");
+    let questions = questions.to_string_lossy().into_owned();
+    let asked = ["eval", "--json", "--agent", demo::AGENT_ID, "--file", &questions];
+    let mut eval = Process::start(&asked, &environment, &folder.path("eval"));
+    assert!(eval.ended().await.success(), "{}", eval.said());
+    let report: Value = serde_json::from_str(&eval.said()).expect("JSON");
+    let figures = ["hit_at_3", "unanswerable_flagged"].map(|figure| report["summary"][figure].clone());
+    assert_eq!(figures, [json!(1.0), json!(1.0)], "{report}");
 
     let mut second = Process::start(&["up"], &environment, &folder.path("second"));
     assert_eq!(second.ended().await.code(), Some(1));

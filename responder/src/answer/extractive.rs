@@ -36,7 +36,8 @@ pub(super) struct Composed {
 pub(super) fn compose(retrieved: &Retrieved) -> Option<Composed> {
     let mut text = String::new();
     let mut citations: Vec<Citation> = Vec::new();
-    let best = retrieved.passages.first()?.coverage;
+    let coverages = retrieved.passages.iter().map(|passage| passage.coverage);
+    let best = coverages.fold(0.0, f64::max);
     let trusted = retrieved
         .passages
         .iter()

@@ -164,7 +164,8 @@ fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> An
     }
 }
 
-fn is_unsure(retrieved: &Retrieved) -> bool {
+/// Whether an answer from `retrieved` says that it is not sure.
+pub(crate) fn is_unsure(retrieved: &Retrieved) -> bool {
     retrieved
         .passages
         .iter()

@@ -1,0 +1,88 @@
+//! `diagent eval`: how well an agent's pages answer a set of questions. It reads Postgres as the responder does, so nothing is
+//! written: no conversation, no gap, no count.
+
+mod questions;
+mod report;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, ensure};
+use events::AgentId;
+use tokio::time::Instant;
+
+use self::{
+    questions::Asked,
+    report::{Outcome, Report},
+};
+use crate::{
+    infra::{self, InfraArgs},
+    print,
+};
+
+/// Measure what questions find in an agent's pages.
+#[derive(Debug, clap::Args)]
+pub struct Eval {
+    /// One question a line, a tab, the pages that answer it separated by spaces (ends of their paths are enough); without a
+    /// page it is one that the site does not answer
+    #[arg(short, long)]
+    file: PathBuf,
+    #[arg(long)]
+    agent: AgentId,
+    /// What an earlier run printed with --json: the figures stand beside each other
+    #[arg(long)]
+    compare: Option<PathBuf>,
+    /// For scripts, and for a later --compare
+    #[arg(long)]
+    json: bool,
+}
+
+impl Eval {
+    /// Asks one question after the other, and prints what they come to.
+    ///
+    /// # Errors
+    /// A file cannot be read, the database is away, or the agent knows no page.
+    pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
+        let questions = fs::read_to_string(&self.file)
+            .map_err(anyhow::Error::from)
+            .and_then(|text| questions::parse(&text))
+            .with_context(|| format!("cannot read questions from {}", self.file.display()))?;
+        let before = self.compare.as_ref().map(read_report).transpose()?;
+        let pool = infra::database(&infra.database_or_ups()?, "operator")?;
+        let mut outcomes = Vec::with_capacity(questions.len());
+        for asked in &questions {
+            outcomes.push(ask(&pool, self.agent, asked).await?);
+        }
+        ensure!(
+            outcomes.iter().any(|outcome| !outcome.pages.is_empty()),
+            "no question finds any page; what the agent knows is listed by: diagent knowledge list --agent {}",
+            self.agent
+        );
+        let report = Report::of(outcomes);
+        if self.json {
+            print::json(&serde_json::to_value(&report)?);
+        } else {
+            report.show(before.as_ref());
+        }
+        Ok(())
+    }
+}
+
+fn read_report(file: &PathBuf) -> anyhow::Result<Report> {
+    let explain = || format!("{} is not what `diagent eval --json` printed", file.display());
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_str(&text).with_context(explain)
+}
+
+async fn ask(pool: &sqlx::PgPool, agent: AgentId, asked: &Asked) -> anyhow::Result<Outcome> {
+    let started = Instant::now();
+    let found = responder::lookup(pool, agent, &asked.question).await?;
+    let latency_ms = report::millis(started.elapsed());
+    Ok(Outcome {
+        question: asked.question.clone(),
+        answerable: asked.is_answerable(),
+        rank: asked.rank(&found.pages),
+        low_confidence: found.low_confidence,
+        latency_ms,
+        pages: found.pages.into_iter().take(3).collect(),
+    })
+}
