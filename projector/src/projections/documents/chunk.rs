@@ -85,6 +85,8 @@ struct Cutter<'a> {
     block: Vec<&'a str>,
     /// Paragraphs of the passage under way.
     passage: Vec<String>,
+    /// How many words they have: counted once, for a page may be one long list.
+    passage_words: usize,
     chunks: Vec<Chunk>,
 }
 
@@ -117,18 +119,20 @@ impl<'a> Cutter<'a> {
     fn end_block(&mut self) {
         let block = std::mem::take(&mut self.block).join("\n");
         for part in parts(&block) {
-            let (standing, coming) = (self.passage.iter().map(|part| words(part)).sum::<usize>(), words(&part));
+            let (standing, coming) = (self.passage_words, words(&part));
             let length: usize = self.passage.iter().map(String::len).sum();
             let is_full = standing >= WORDS_MIN && standing + coming > WORDS_MAX;
             if is_full || standing + coming > WORDS_LIMIT || (length > 0 && length + part.len() > BYTES_MAX) {
                 self.end_passage();
             }
+            self.passage_words += coming;
             self.passage.push(part);
         }
     }
 
     fn end_passage(&mut self) {
         let content = std::mem::take(&mut self.passage).join("\n\n");
+        self.passage_words = 0;
         if content.trim().is_empty() {
             return;
         }
@@ -208,17 +212,21 @@ fn parts(block: &str) -> Vec<String> {
     if block.trim().is_empty() {
         return Vec::new();
     }
-    if words(block) <= WORDS_MAX && block.len() <= BYTES_MAX {
+    if fits(block) {
         return vec![block.to_owned()];
     }
     let mut parts: Vec<String> = Vec::new();
-    let mut part = String::new();
+    let (mut part, mut standing) = (String::new(), 0);
     for piece in pieces(block) {
-        let is_over = words(&part) + words(piece) > WORDS_MAX || part.len() + piece.len() > BYTES_MAX;
+        let coming = words(piece);
+        let is_over = standing + coming > WORDS_MAX || part.len() + piece.len() > BYTES_MAX;
         if !part.trim().is_empty() && is_over {
             parts.push(part.trim_end().to_owned());
-            part = String::new();
+            (part, standing) = (String::new(), 0);
         }
+        // Two halves of what has no space between them are one word.
+        let is_joined = part.ends_with(is_ink) && piece.starts_with(is_ink);
+        standing += coming - usize::from(is_joined);
         part.push_str(piece);
     }
     parts.push(part.trim_end().to_owned());
@@ -231,7 +239,7 @@ fn pieces(block: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     for sentence in block.split_inclusive('\n').flat_map(sentences) {
         let mut rest = sentence;
-        while words(rest) > WORDS_MAX || rest.len() > BYTES_MAX {
+        while !fits(rest) {
             let by_words = rest
                 .match_indices(char::is_whitespace)
                 .nth(WORDS_MAX - 1)
@@ -265,6 +273,15 @@ fn sentences(line: &str) -> Vec<&str> {
     }
     sentences.push(&line[start..]);
     sentences
+}
+
+/// Whether it is short enough for one passage; looks no further than it has to.
+fn fits(text: &str) -> bool {
+    text.len() <= BYTES_MAX && text.split_whitespace().nth(WORDS_MAX).is_none()
+}
+
+fn is_ink(char: char) -> bool {
+    !char.is_whitespace()
 }
 
 fn words(text: &str) -> usize {

@@ -17,6 +17,10 @@ use self::chunk::Chunk;
 use super::stored;
 use crate::Projection;
 
+/// Pages that are cut before they are written: cutting takes long where pages are, and a transaction that waits for it is
+/// taken for one that was left.
+const PAGES_AT_ONCE: usize = 32;
+
 /// The projection `documents`.
 #[derive(Debug)]
 pub struct Documents;
@@ -29,10 +33,13 @@ impl Projection for Documents {
     const SCHEMA: &'static str = include_str!("../../../../migrations/documents/v2.sql");
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
-        let fold = Fold::of(batch);
-        store::agents(connection, &fold.agents).await?;
-        store::documents(connection, &fold.documents).await?;
-        store::relabel(connection, &fold.agents).await
+        for pages in batch.chunks(PAGES_AT_ONCE) {
+            let fold = Fold::of(pages);
+            store::agents(connection, &fold.agents).await?;
+            store::documents(connection, &fold.documents).await?;
+            store::relabel(connection, &fold.agents).await?;
+        }
+        Ok(())
     }
 }
 
