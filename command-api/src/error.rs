@@ -39,6 +39,8 @@ pub enum ApiError {
     MessageNotFound,
     #[error("There is no such document.")]
     DocumentNotFound,
+    #[error("The agent has no such version.")]
+    VersionNotFound,
     #[error("Too many requests.")]
     Throttled { retry_after: Duration },
     #[error("The workspace has used up its conversations of this month.")]
@@ -104,6 +106,7 @@ impl ApiError {
             Self::ConversationNotFound => (StatusCode::NOT_FOUND, "conversation_not_found", None),
             Self::MessageNotFound => (StatusCode::NOT_FOUND, "message_not_found", None),
             Self::DocumentNotFound => (StatusCode::NOT_FOUND, "document_not_found", None),
+            Self::VersionNotFound => (StatusCode::NOT_FOUND, "version_not_found", None),
             Self::Throttled { retry_after } => (StatusCode::TOO_MANY_REQUESTS, "throttled", Some(*retry_after)),
             Self::PlanLimitReached { retry_after } => {
                 (StatusCode::TOO_MANY_REQUESTS, "plan_limit_reached", Some(*retry_after))

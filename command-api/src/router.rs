@@ -9,7 +9,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    admin::{delete_document, put_agent, put_document, put_workspace, read_agent, read_document, read_workspace},
+    admin::{
+        check_agent, delete_document, put_agent, put_document, put_workspace, read_agent, read_agent_versions,
+        read_document, read_workspace,
+    },
     app::App,
     guard::{
         body::{self, ADMIN_BYTES_MAX, WIDGET_BYTES_MAX},
@@ -83,6 +86,9 @@ fn operators() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(put_workspace::put_workspace, read_workspace::read_workspace))
         .routes(routes!(put_agent::put_agent, read_agent::read_agent))
+        .routes(routes!(check_agent::check_agent))
+        .routes(routes!(read_agent_versions::list_agent_versions))
+        .routes(routes!(read_agent_versions::read_agent_version))
         .routes(routes!(
             put_document::put_document,
             read_document::read_document,

@@ -15,6 +15,9 @@ use crate::envelope::{Answer, Failure, FieldError, failure_response};
 /// How deep a JSON body may nest.
 pub const DEPTH_MAX: usize = 32;
 
+/// The path of the whole input.
+const ROOT: &str = ".";
+
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -113,15 +116,20 @@ pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadInput> {
             format!("it nests deeper than {DEPTH_MAX} levels"),
         ));
     }
-    serde_json::from_slice(body).map_err(|error| {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
         // A number where a name is expected is, to serde, a matter of syntax.
         let is_json = error.is_data() || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
         if is_json {
-            data_error(&error.to_string())
+            data_error(&path, &error.to_string())
         } else {
             BadInput::NotJson
         }
-    })
+    })?;
+    reader.end().map_err(|_| BadInput::NotJson)?;
+    Ok(value)
 }
 
 /// A path's parameters; what does not fit names nothing that exists.
@@ -163,7 +171,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
                 let reason = text.split_once(": ").map_or(text.as_str(), |(_, reason)| reason);
                 match reason.split_once(": ") {
                     Some((field, message)) => BadInput::invalid(field, message),
-                    None => data_error(reason),
+                    None => data_error(ROOT, reason),
                 }
             })
     }
@@ -182,11 +190,18 @@ fn from_rejection(rejection: &BytesRejection) -> BadInput {
     }
 }
 
-/// Names the field that serde's message names, or else the body.
-fn data_error(message: &str) -> BadInput {
+/// Names the field: `path` leads to what does not fit, and serde's message may name a field in it.
+fn data_error(path: &str, message: &str) -> BadInput {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
-    let field = message.split('`').nth(1).filter(|_| message.contains("field `"));
-    BadInput::invalid(field.unwrap_or("body"), message)
+    let named = message.split('`').nth(1).filter(|_| message.contains("field `"));
+    let field = match named {
+        Some(named) if path == ROOT => named.to_owned(),
+        // An unknown field is in the path already; a missing one is not.
+        Some(named) if path != named && !path.ends_with(&format!(".{named}")) => format!("{path}.{named}"),
+        None if path == ROOT => "body".to_owned(),
+        Some(_) | None => path.to_owned(),
+    };
+    BadInput::invalid(field, message)
 }
 
 /// How deep arrays and objects nest, without parsing: a deep body must not reach the parser's stack.
@@ -228,8 +243,38 @@ mod tests {
     }
 
     #[test]
+    fn a_field_within_is_named_by_its_path() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only read by serde")]
+        struct Outer {
+            bodies: Vec<Body>,
+            count: Option<u8>,
+        }
+        let table = [
+            (r#"{"bodies":[{"agent_id":"a"},{}]}"#, "bodies[1].agent_id"),
+            (r#"{"bodies":[{"agent_id":7}]}"#, "bodies[0].agent_id"),
+            (r#"{"bodies":[],"count":-1}"#, "count"),
+            (r#"{"bodies":[],"cuont":1}"#, "cuont"),
+            (r#"{"bodies":7}"#, "bodies"),
+            ("[]", "body"),
+            ("7", "body"),
+        ];
+        for (body, expected) in table {
+            let error = parse_json::<Outer>(body.as_bytes()).expect_err("it does not fit");
+            assert_eq!(error.answer().fields[0].field, expected, "{body}: {error}");
+        }
+    }
+
+    #[test]
     fn what_is_no_json_is_malformed() {
-        for body in [&b""[..], b"{", b"nope", b"{\"agent_id\":\xff}"] {
+        for body in [
+            &b""[..],
+            b"{",
+            b"nope",
+            b"{\"agent_id\":\"a\"} x",
+            b"{\"agent_id\":\xff}",
+        ] {
             assert_eq!(
                 parse_json::<Body>(body).expect_err("no JSON").answer().code,
                 "malformed_json"

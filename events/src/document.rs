@@ -21,6 +21,9 @@ pub enum DocumentEvent {
         /// Markdown: headings, lists, tables and code as in the page.
         text: String,
         at: Timestamp,
+        /// Given by a crawl, whose next run then asks only for what has changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        crawled: Option<Crawled>,
     },
 
     /// The page at `url` is gone.
@@ -30,6 +33,20 @@ pub enum DocumentEvent {
         url: String,
         at: Timestamp,
     },
+}
+
+/// How the site knows the page that was fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Crawled {
+    /// SHA-256 of what was fetched, in hexadecimal.
+    pub content_hash: String,
+    /// The answer's `ETag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// The answer's `Last-Modified`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
 }
 
 impl cqrs_es::DomainEvent for DocumentEvent {

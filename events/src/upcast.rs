@@ -17,8 +17,12 @@ pub struct Upcaster {
     pub lift: fn(&mut Value),
 }
 
-/// Every step there is. All types are at their first version.
-pub const UPCASTERS: &[Upcaster] = &[];
+/// Every step there is.
+pub const UPCASTERS: &[Upcaster] = &[Upcaster {
+    kind: "diagent.agent.defined",
+    from: 1,
+    lift: crate::agent::first_version::lift,
+}];
 
 /// The version of `kind` that is written today: where the steps lead.
 pub fn current_version(kind: &str) -> u32 {

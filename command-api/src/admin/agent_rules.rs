@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use events::agent::{AgentDefinition, Branding, LeadField, LeadFieldKind, Persona};
 use url::Url;
 
+use super::behavior_rules;
 use crate::{
     checks::{Checks, PAGE_URL_CHARS_MAX},
     error::ApiError,
@@ -18,8 +19,6 @@ const INSTRUCTIONS_CHARS_MAX: usize = 8_000;
 const ORIGINS_MAX: usize = 100;
 const PROMPTS_MAX: usize = 20;
 const PROMPT_CHARS_MAX: usize = 300;
-const RULES_MAX: usize = 20;
-const RULES_BYTES_MAX: usize = 64 * 1_024;
 const THEME_BYTES_MAX: usize = 16 * 1_024;
 const LEAD_FIELDS_MAX: usize = 30;
 const LEAD_KEY_CHARS_MAX: usize = 64;
@@ -48,8 +47,7 @@ pub(super) fn check(agent: &AgentDefinition) -> Result<(), ApiError> {
     for (index, prompt) in agent.starter_prompts.iter().enumerate() {
         checks.line(&format!("starter_prompts[{index}]"), prompt, 1..=PROMPT_CHARS_MAX);
     }
-    checks.count("behavior_rules", agent.behavior_rules.len(), RULES_MAX);
-    checks.json("behavior_rules", &agent.behavior_rules, RULES_BYTES_MAX);
+    behavior_rules::check(&mut checks, &agent.behavior_rules);
     checks.count("restricted_paths", agent.restricted_paths.len(), PATHS_MAX);
     for (index, path) in agent.restricted_paths.iter().enumerate() {
         let field = format!("restricted_paths[{index}]");
@@ -162,7 +160,6 @@ mod tests {
                 Some("allowed_origins[0]"),
             ),
             (json!({ "language_default": "klingonisch" }), Some("language_default")),
-            (json!({ "behavior_rules": vec![json!({}); 21] }), Some("behavior_rules")),
             (json!({ "theme": { "primary": "x".repeat(20_000) } }), Some("theme")),
             (
                 json!({ "lead_fields": [{ "key": "Company" }] }),

@@ -1,12 +1,8 @@
 //! A page as an agent may know it: its address in one spelling, its text as Markdown.
 
-use htmd::HtmlToMarkdown;
 use url::Url;
 
-/// What of a page is not its text.
-const SKIPPED: [&str; 11] = [
-    "head", "script", "style", "noscript", "template", "svg", "iframe", "nav", "footer", "button", "select",
-];
+use super::readable;
 
 /// Deeper HTML is not a page that a person wrote, and both parser and converter take long, or all of the stack, for it.
 const DEPTH_MAX: usize = 400;
@@ -33,8 +29,7 @@ pub(super) fn to_markdown(html: &str) -> Result<String, NotAPage> {
     if depth(html) > DEPTH_MAX {
         return Err(NotAPage);
     }
-    let converter = HtmlToMarkdown::builder().skip_tags(SKIPPED.to_vec()).build();
-    converter.convert(html).map_err(|_| NotAPage)
+    readable::to_markdown(html).map_err(|_| NotAPage)
 }
 
 /// How deep elements nest, counted by tags alone.

@@ -1,5 +1,7 @@
 //! `PUT /api/v1/agents/{agent_id}`
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use edge::{
     Committed,
@@ -12,7 +14,11 @@ use events::{
 use serde::Serialize;
 
 use super::agent_rules;
-use crate::{app::App, error::ApiError, guard::operator::Admin};
+use crate::{
+    app::App,
+    error::ApiError,
+    guard::operator::{Admin, Caller},
+};
 
 /// An agent as it is defined.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -43,18 +49,7 @@ pub async fn put_agent(
     Path(agent_id): Path<AgentId>,
     Json(definition): Json<AgentDefinition>,
 ) -> Result<Committed<AgentDefinitionView>, ApiError> {
-    let current = app.directory.agent(agent_id);
-    if current
-        .as_ref()
-        .is_some_and(|agent| !caller.may_see(agent.workspace_id))
-    {
-        return Err(ApiError::AgentNotFound);
-    }
-    if !caller.may_see(definition.workspace_id) {
-        return Err(ApiError::WorkspaceNotFound);
-    }
-    agent_rules::check(&definition)?;
-
+    let current = check(&app, &caller, agent_id, &definition)?;
     let command = Command::Define {
         definition: Box::new(definition.clone()),
         at: app.now(),
@@ -69,4 +64,28 @@ pub async fn put_agent(
         Some(_) => Committed::ok(receipt.position, view),
         None => Committed::created(receipt.position, view),
     })
+}
+
+/// Whether `caller` may define the agent like this; the definition in force, if there is one.
+///
+/// # Errors
+/// `agent_not_found`, `workspace_not_found`, `validation_failed`.
+pub(super) fn check(
+    app: &App,
+    caller: &Caller,
+    agent_id: AgentId,
+    definition: &AgentDefinition,
+) -> Result<Option<Arc<AgentDefinition>>, ApiError> {
+    let current = app.directory.agent(agent_id);
+    if current
+        .as_ref()
+        .is_some_and(|agent| !caller.may_see(agent.workspace_id))
+    {
+        return Err(ApiError::AgentNotFound);
+    }
+    if !caller.may_see(definition.workspace_id) {
+        return Err(ApiError::WorkspaceNotFound);
+    }
+    agent_rules::check(definition)?;
+    Ok(current)
 }

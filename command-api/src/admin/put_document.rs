@@ -5,7 +5,10 @@ use edge::{
     Committed,
     extract::{Json, Path},
 };
-use events::{AgentId, DocumentId, LogEvent, Position, Recorded, Subject, Timestamp, document::DocumentEvent};
+use events::{
+    AgentId, DocumentId, LogEvent, Position, Recorded, Subject, Timestamp,
+    document::{Crawled, DocumentEvent},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,6 +24,8 @@ use crate::{
 };
 
 const TITLE_CHARS_MAX: usize = 500;
+const HASH_CHARS: usize = 64;
+const HEADER_CHARS_MAX: usize = 500;
 const TEXT_BYTES_MAX: usize = 1_024 * 1_024;
 
 /// Room for an event's attributes beside its data, in bytes.
@@ -37,6 +42,8 @@ pub struct DocumentRequest {
     text: Option<String>,
     /// A whole page; scripts, styles and navigation are left out.
     html: Option<String>,
+    /// Given by a crawl, which asks for it before its next visit.
+    crawled: Option<Crawled>,
 }
 
 /// A page as the agent knows it.
@@ -48,6 +55,9 @@ pub struct DocumentView {
     /// Markdown.
     pub(super) text: String,
     pub(super) updated_at: Timestamp,
+    /// How the site knew the page, when a crawl put it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) crawled: Option<Crawled>,
 }
 
 /// What was put.
@@ -79,6 +89,7 @@ pub async fn put_document(
     Json(request): Json<DocumentRequest>,
 ) -> Result<Committed<PutDocument>, ApiError> {
     let agent = visible_agent(&app, &caller, agent_id)?;
+    let crawled = request.crawled.clone();
     let Page { url, title, text } = request.read().await?;
     let document_id = DocumentId::derive(agent_id, &url);
     let subject = Subject::Document { agent_id, document_id };
@@ -100,6 +111,7 @@ pub async fn put_document(
         title: title.clone(),
         text: text.clone(),
         at: app.now(),
+        crawled,
     };
     let encoded = serde_json::to_vec(&event).map_or(usize::MAX, |bytes| bytes.len());
     if encoded.saturating_add(ENVELOPE_BYTES_MAX) > app.log.client().max_payload() {
@@ -128,6 +140,7 @@ impl DocumentRequest {
             checks.refuse("url", "must be an http or https address of at most 2048 characters");
         }
         checks.line("title", &self.title, 1..=TITLE_CHARS_MAX);
+        check_crawled(&mut checks, self.crawled.as_ref());
         let (field, text) = match (self.text, self.html) {
             (Some(text), None) => ("text", text),
             (None, Some(html)) => ("html", markdown(html).await?),
@@ -154,6 +167,24 @@ impl DocumentRequest {
     }
 }
 
+fn check_crawled(checks: &mut Checks, crawled: Option<&Crawled>) {
+    let Some(crawled) = crawled else {
+        return;
+    };
+    if crawled.content_hash.len() != HASH_CHARS || !crawled.content_hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        checks.refuse("crawled.content_hash", "must be 64 hexadecimal digits");
+    }
+    let headers = [
+        ("crawled.etag", &crawled.etag),
+        ("crawled.last_modified", &crawled.last_modified),
+    ];
+    for (field, value) in headers {
+        if let Some(value) = value {
+            checks.line(field, value, 1..=HEADER_CHARS_MAX);
+        }
+    }
+}
+
 /// Conversion takes milliseconds per hundred kilobytes, too long for a thread that serves others.
 async fn markdown(html: String) -> Result<String, ApiError> {
     let converted = tokio::task::spawn_blocking(move || to_markdown(&html)).await;
@@ -172,9 +203,25 @@ pub(super) async fn known_document(
     Ok(match last {
         Some(Recorded {
             position,
-            event: LogEvent::Document(DocumentEvent::Put { url, title, text, at }),
+            event:
+                LogEvent::Document(DocumentEvent::Put {
+                    url,
+                    title,
+                    text,
+                    at,
+                    crawled,
+                }),
             ..
-        }) => Some((position, KnownDocument { url, title, text, at })),
+        }) => Some((
+            position,
+            KnownDocument {
+                url,
+                title,
+                text,
+                at,
+                crawled,
+            },
+        )),
         _ => None,
     })
 }
@@ -185,4 +232,5 @@ pub(super) struct KnownDocument {
     pub(super) title: String,
     pub(super) text: String,
     pub(super) at: Timestamp,
+    pub(super) crawled: Option<Crawled>,
 }

@@ -53,6 +53,7 @@ pub async fn read_document(
             title: known.title,
             text: known.text,
             updated_at: known.at,
+            crawled: known.crawled,
         },
     })
 }

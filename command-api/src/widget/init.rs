@@ -7,7 +7,7 @@ use axum::extract::State;
 use edge::{Committed, extract::Json};
 use events::{
     AgentId, ConversationId, MessageId, Timestamp, VisitorId,
-    agent::{AgentDefinition, Branding, LeadField, LeadFormSettings},
+    agent::{AgentDefinition, BehaviorRule, Branding, LeadField, LeadFormSettings},
     clock::new_secret,
     cloud_event::Meta,
     conversation::{Conversation, Message},
@@ -61,8 +61,8 @@ pub struct InitAnswer {
     expires_at: Timestamp,
     agent: AgentView,
     branding: Branding,
-    #[schema(value_type = Vec<Object>)]
-    behavior_rules: Vec<Map<String, Value>>,
+    /// What the widget does by itself, the highest priority first.
+    behavior_rules: Vec<BehaviorRule>,
     /// The last 30 of a resumed conversation, oldest first.
     messages: Vec<Message>,
     reverb: ReverbView,
@@ -170,7 +170,7 @@ pub async fn init(
             jwt,
             expires_at,
             branding: agent.branding.clone(),
-            behavior_rules: agent.behavior_rules.clone(),
+            behavior_rules: for_the_widget(&agent.behavior_rules),
             messages: state.recent_messages().cloned().collect(),
             reverb: ReverbView::of(&app.reverb),
             restricted_paths: agent.restricted_paths.clone(),
@@ -178,6 +178,13 @@ pub async fn init(
             agent: AgentView::of(agent_id, &agent),
         },
     ))
+}
+
+/// Curated answers are the responder's.
+fn for_the_widget(rules: &[BehaviorRule]) -> Vec<BehaviorRule> {
+    let mut rules: Vec<BehaviorRule> = rules.iter().filter(|rule| rule.curated().is_none()).cloned().collect();
+    rules.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
+    rules
 }
 
 impl InitRequest {

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use edge::operator::{Operator, OperatorKey, Scope, ScopeName};
 use embedded::DataDir;
 use events::Clock;
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 
 use crate::{infra::InfraArgs, up::OPERATOR_SECRET};
@@ -41,6 +41,15 @@ impl ApiArgs {
 pub(crate) enum Side {
     Command,
     Read,
+}
+
+/// An API said no.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} answered {status}: {explanation}")]
+pub(crate) struct Refused {
+    path: String,
+    pub(crate) status: StatusCode,
+    explanation: String,
 }
 
 /// A client with a token.
@@ -93,7 +102,11 @@ impl Api {
         }
         let status = answer.status();
         let body: Value = answer.json().await.unwrap_or_default();
-        bail!("{path} answered {status}: {}", explanation(&body))
+        Err(anyhow::Error::new(Refused {
+            path: path.to_owned(),
+            status,
+            explanation: explanation(&body),
+        }))
     }
 }
 

@@ -110,15 +110,25 @@ async fn a_changed_page_changes_answers() {
 #[tokio::test]
 async fn a_curated_answer_comes_before_anything_else() {
     let stack = Stack::with_model().await;
-    let rule = json!({ "type": "answer", "questions": ["Are you open today?"], "answer": "Until six.", "url": "https://shop.example/hours" });
-    let agent = stack.agent_with(json!({ "behavior_rules": [rule] })).await;
-    let transcript = agent.visitor().await.ask("are you open, today").await;
+    let hours = json!({ "kind": "curated", "questions": ["Are you open today?"], "answer": "Until six.", "url": "https://shop.example/hours" });
+    let holidays = json!({ "kind": "curated", "answer": "We are closed until Monday." });
+    let rules = json!([
+        { "id": "hours", "conditions": {}, "action": hours },
+        { "id": "holidays", "priority": 1, "conditions": { "intent_keywords": ["open"], "url_patterns": ["/holidays*"] }, "action": holidays },
+    ]);
+    let agent = stack.agent_with(json!({ "behavior_rules": rules })).await;
+    let visitor = agent.visitor().await;
+    let transcript = visitor.ask("are you open, today").await;
     assert_eq!(transcript.text(), "Until six.");
     assert_eq!(
         transcript.citations(),
         Some(&json!([{ "id": 1, "url": "https://shop.example/hours" }]))
     );
     assert_eq!(transcript.done()["low_confidence"], false);
+    let on_the_page = json!({ "message": "Are you open today?", "page_url": agent.page("/holidays/2026") });
+    let stream = visitor.stream_body(&on_the_page).await;
+    let transcript = stream.unwrap_or_else(|answer| unreachable!("{answer}")).to_end().await;
+    assert_eq!(transcript.text(), "We are closed until Monday.");
 }
 
 #[tokio::test]

@@ -18,7 +18,12 @@ async fn the_answer_has_every_field_of_the_contract() {
             "theme": { "primary": "#111827", "radius": 12 },
             "starter_prompts": ["What is your refund policy?"],
             "language_default": "de",
-            "behavior_rules": [{ "id": "r1", "trigger": "scroll", "percent": 50 }],
+            "behavior_rules": [
+                { "id": "late", "conditions": { "scroll_percent": 50 }, "action": { "kind": "lead_capture", "message": "Shall we write?" } },
+                { "id": "hours", "conditions": {}, "action": { "kind": "curated", "questions": ["Open?"], "answer": "Until six." } },
+                { "id": "first", "priority": 9, "conditions": { "url_patterns": ["/pricing*"], "idle_seconds": 20 },
+                  "action": { "kind": "cta", "message": "Unsure?", "label": "Ask", "prompt": "What does it cost?" } },
+            ],
             "branding": { "show": true, "label": "By us", "url": "https://us.example", "logo_url": "https://us.example/l.png", "display_mode": "logo_only" },
             "restricted_paths": ["/checkout/*"],
         }))

@@ -4,6 +4,7 @@
 //! instance of their own that lives later, and those that break things a stack of their own.
 
 mod admin;
+mod agent_files;
 mod answers;
 mod conversation;
 mod cors;

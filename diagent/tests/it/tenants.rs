@@ -44,6 +44,9 @@ const READS: &[(&str, Gets)] = &[
 const COMMANDS: &[(&str, Gets)] = &[
     ("GET /workspaces/{workspace_id}", Nothing),
     ("GET /agents/{agent_id}", Nothing),
+    ("GET /agents/{agent_id}/versions", Nothing),
+    ("GET /agents/{agent_id}/versions/{version}", Nothing),
+    ("POST /agents/{agent_id}/check", Nothing),
     ("PUT /workspaces/{workspace_id}", Nothing),
     ("PUT /agents/{agent_id}", Nothing),
     ("PUT /agents/{agent_id}/documents", Nothing),
@@ -167,6 +170,7 @@ impl Tenant {
                     receipt["receipt_id"].as_str().expect("a receipt").to_owned(),
                 ),
                 ("{url}", agent.page("/private")),
+                ("{version}", "1".to_owned()),
                 ("{type}", "diagent.message.posted".to_owned()),
             ],
             secrets: vec![
@@ -196,6 +200,7 @@ fn nowhere() -> Names {
         ("{workspace_id}", WorkspaceId::generate().to_string()),
         ("{conversation_id}", ConversationId::generate().to_string()),
         ("{receipt_id}", ReceiptId::generate().to_string()),
+        ("{version}", "1".to_owned()),
         ("{url}", "https://nowhere.example/".to_owned()),
     ]
 }
@@ -218,7 +223,7 @@ impl Route<'_> {
         let request = http::client().request(method, format!("{}{}", self.api, described::whole(&path)));
         let body = match self.case {
             "PUT /workspaces/{workspace_id}" => json!({ "name": "A shop", "monthly_conversations": 7 }),
-            "PUT /agents/{agent_id}" => asker.fields.clone(),
+            "PUT /agents/{agent_id}" | "POST /agents/{agent_id}/check" => asker.fields.clone(),
             "PUT /agents/{agent_id}/documents" => {
                 json!({ "url": asker.page("/private"), "title": "Another title", "text": "Another text." })
             }
@@ -256,7 +261,7 @@ impl Route<'_> {
             Nothing => {
                 let refused = answer.refusal(404, self.missing());
                 // Where there is nothing, something new may be put.
-                if !self.case.starts_with("PUT") {
+                if !self.case.starts_with("PUT") && !self.case.ends_with("/check") {
                     let nothing = ask(&nowhere()).await.refusal(404, self.missing());
                     assert_eq!(refused["message"], nothing["message"], "{}", self.case);
                 }

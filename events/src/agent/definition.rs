@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::BehaviorRule;
 use crate::WorkspaceId;
 
 /// The body of `PUT /api/v1/agents/{agent_id}`. Unknown fields are refused, so that a typo shows.
@@ -30,9 +31,9 @@ pub struct AgentDefinition {
     /// The language of answers when the visitor's is unknown, as a BCP 47 tag.
     #[serde(default = "english")]
     pub language_default: String,
-    /// Rules that the widget evaluates, and curated answers; at most 20.
+    /// What the agent does by itself, and curated answers; at most 20.
     #[serde(default)]
-    pub behavior_rules: Vec<Map<String, Value>>,
+    pub behavior_rules: Vec<BehaviorRule>,
     #[serde(default)]
     pub branding: Branding,
     /// The agent's own fields of the lead form.

@@ -3,7 +3,10 @@
 mod decide;
 mod definition;
 mod event;
+pub(crate) mod first_version;
+mod rule;
 
 pub use decide::*;
 pub use definition::*;
 pub use event::*;
+pub use rule::*;

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::key;
 
 /// Whole events, each in its version.
-const EVENTS: [&str; 21] = [
+const EVENTS: [&str; 22] = [
     include_str!("../../tests/golden/diagent.agent.defined.v1.json"),
+    include_str!("../../tests/golden/diagent.agent.defined.v2.json"),
     include_str!("../../tests/golden/diagent.conversation.claimed.v1.json"),
     include_str!("../../tests/golden/diagent.conversation.cleared.v1.json"),
     include_str!("../../tests/golden/diagent.conversation.closed.v1.json"),

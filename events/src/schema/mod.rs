@@ -9,8 +9,14 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    agent::AgentEvent, conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent,
-    telemetry::TelemetryEvent, upcast, visitor::VisitorEvent, workspace::WorkspaceEvent,
+    agent::{AgentDefinition, AgentEvent},
+    conversation::ConversationEvent,
+    document::DocumentEvent,
+    lead::LeadEvent,
+    telemetry::TelemetryEvent,
+    upcast,
+    visitor::VisitorEvent,
+    workspace::WorkspaceEvent,
 };
 
 /// The schema of each type's `data`, by (type, version). The key is what `dataschema` names.
@@ -26,6 +32,19 @@ pub fn all() -> BTreeMap<(String, u32), Value> {
     retired::add(&mut schemas);
     examples::add(&mut schemas);
     schemas
+}
+
+/// The schema of the file that `diagent agent apply` takes: a definition, and the agent's id.
+pub fn agent_file() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<AgentDefinition>().to_value();
+    schema["title"] = json!("Agent");
+    schema["properties"]["id"] =
+        json!({ "description": "The agent, a ULID.", "type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$" });
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.push(json!("id"));
+    }
+    schema
 }
 
 /// The type and version that `dataschema` of an event names.
@@ -87,7 +106,7 @@ mod tests {
     #[test]
     fn every_type_has_a_described_schema() {
         let schemas = all();
-        assert_eq!(schemas.len(), 21);
+        assert_eq!(schemas.len(), 21 + retired::SCHEMAS.len());
         for ((kind, _), schema) in schemas {
             assert!(
                 schema["description"].as_str().is_some_and(|text| !text.is_empty()),

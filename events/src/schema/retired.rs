@@ -6,9 +6,8 @@ use serde_json::Value;
 
 use super::key;
 
-/// Each as `diagent schema TYPE` printed it before its type went on to the next version:
-/// `include_str!("retired/diagent.message.posted.v1.json")`. All types are at their first version.
-const SCHEMAS: &[&str] = &[];
+/// Each as `diagent schema TYPE` printed it before its type went on to the next version.
+pub(super) const SCHEMAS: &[&str] = &[include_str!("retired/diagent.agent.defined.v1.json")];
 
 /// Adds them all.
 pub(super) fn add(schemas: &mut BTreeMap<(String, u32), Value>) {

@@ -285,6 +285,7 @@ impl Story {
                 title: "Page".to_owned(),
                 text,
                 at,
+                crawled: None,
             }
         } else {
             DocumentEvent::Removed { url, at }

@@ -138,6 +138,7 @@ async fn a_page_is_found_in_its_agents_language() {
         title: "Lieferung".to_owned(),
         text: "# Lieferung\n\n## Häuser und Wohnungen\n\nWir liefern in alle Häuser.".to_owned(),
         at: now(),
+        crawled: None,
     };
     let document = Subject::Document {
         agent_id: AGENT,

@@ -6,10 +6,7 @@ export type Agent = {
   workspace_id: string;
   workspace_name: string;
   published: boolean;
-  behavior_rules: Rule[];
 };
-
-export type Rule = { id?: string; name?: string; pages?: string[]; trigger?: { type?: string }; action?: { type?: string } };
 
 export type ConversationState = "open" | "claimed" | "closed";
 

@@ -2,9 +2,8 @@
 
 use axum::extract::State;
 use edge::Data;
-use events::{AgentId, WorkspaceId};
+use events::{AgentId, WorkspaceId, agent::BehaviorRule};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::{access::Reader, app::App};
 
@@ -18,8 +17,7 @@ pub struct AgentRow {
     workspace_name: String,
     published: bool,
     /// As they are defined: telemetry names them by their `id`.
-    #[schema(value_type = Vec<Object>)]
-    behavior_rules: Vec<Map<String, Value>>,
+    behavior_rules: Vec<BehaviorRule>,
 }
 
 /// Lists agents by workspace and name.

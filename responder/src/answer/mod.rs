@@ -83,14 +83,15 @@ impl Answerer {
 /// The answer to what needs no looking up: the team's own answers, greetings and thanks.
 pub(crate) fn known(question: &Question<'_>) -> Option<Answer> {
     let asked = question.turn.question.expose();
-    if let Some(curated) = curated::find(&question.agent.behavior_rules, asked) {
-        let citations = curated.url.map(|url| Citation {
+    if let Some(curated) = curated::find(question) {
+        let citation = curated.url.clone().map(|url| Citation {
             id: 1,
             url,
-            title: None,
+            title: curated.title.clone(),
             snippet: None,
         });
-        return Some(ready(curated.answer, citations.into_iter().collect(), false, "curated"));
+        let citations = citation.into_iter().collect();
+        return Some(ready(curated.answer.clone(), citations, false, "curated"));
     }
     let reply = phrases::small_talk(asked, question.agent)?;
     Some(ready(reply, Vec::new(), false, "extractive"))

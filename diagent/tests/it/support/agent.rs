@@ -138,6 +138,11 @@ impl Agent {
         self.stack.command_api()
     }
 
+    /// Where the agent's stack has its read API.
+    pub(crate) fn read_api(&self) -> &str {
+        self.stack.read_api()
+    }
+
     /// An init that does not say where it comes from.
     pub(crate) fn anonymous_init(&self, body: &Value) -> RequestBuilder {
         self.client

@@ -2,6 +2,7 @@
 //! speak its public HTTP interfaces and nothing else; a language model that says what a test tells it to.
 
 pub(crate) mod agent;
+pub(crate) mod command_line;
 pub(crate) mod described;
 pub(crate) mod http;
 pub(crate) mod jwt;
@@ -18,6 +19,7 @@ pub(crate) mod visitor;
 
 pub(crate) use self::{
     agent::{Agent, Definition},
+    command_line::succeeds,
     http::{Answer, Parameters, send},
     operator::Operator,
     process::{Options, Process, Role},

@@ -88,7 +88,9 @@ impl Fold {
             }
             (LogEvent::Document(event), Subject::Document { agent_id, document_id }) => {
                 let page = match event {
-                    DocumentEvent::Put { url, title, text, at } => Some(Page {
+                    DocumentEvent::Put {
+                        url, title, text, at, ..
+                    } => Some(Page {
                         workspace_id: stored::workspace_id(recorded),
                         url: stored::text(url),
                         title: stored::text(title),

@@ -8,7 +8,7 @@ import { useLive } from "../live";
 import { navigate, useLocation, withQuery } from "../location";
 import { Chart, type Series } from "../parts/chart";
 import { Empty, Failed, Loading, Stale } from "../parts/states";
-import type { Agent, Insights as Figures, Rule } from "../types";
+import type { Insights as Figures } from "../types";
 
 const INSIGHTS_MILLISECONDS = 30_000;
 const RANGES = [7, 30, 90];
@@ -43,7 +43,7 @@ export function Insights() {
       <Stale error={data && error} />
       {!data && error && <Failed error={error} onRetry={refresh} />}
       {!data && !error && <Loading />}
-      {data && (data.data.total.visits === 0 && data.data.events.length === 0 ? <NothingYet days={days} /> : <Charts figures={data.data} agent={agent} />)}
+      {data && (data.data.total.visits === 0 && data.data.events.length === 0 ? <NothingYet days={days} /> : <Charts figures={data.data} />)}
     </div>
   );
 }
@@ -54,7 +54,7 @@ const NothingYet = ({ days }: { days: number }) => (
   </Empty>
 );
 
-function Charts({ figures, agent }: { figures: Figures; agent: Agent }) {
+function Charts({ figures }: { figures: Figures }) {
   const { days, total, funnel } = figures;
   const labels = days.map(({ day }) => formatDay(day ?? ""));
   const deflected = total.conversations - total.handed_over;
@@ -98,7 +98,7 @@ function Charts({ figures, agent }: { figures: Figures; agent: Agent }) {
             { name: "Unsure answers", values: days.map((day) => share(day.low_confidence, day.answers)), tone: 3 },
           ]}
         />
-        <EventsChart figures={figures} agent={agent} labels={labels} />
+        <EventsChart figures={figures} labels={labels} />
       </div>
     </>
   );
@@ -144,16 +144,16 @@ function FunnelChart({ funnel }: { funnel: Figures["funnel"] }) {
   );
 }
 
-type EventsProps = { figures: Figures; agent: Agent; labels: string[] };
+type EventsProps = { figures: Figures; labels: string[] };
 
 /** What the widgets reported, by day: told apart by event, or by the rule that caused it. */
-function EventsChart({ figures, agent, labels }: EventsProps) {
+function EventsChart({ figures, labels }: EventsProps) {
   const [by, setBy] = useState<"event" | "rule">("event");
   const series = useMemo(() => {
     const events = by === "event" ? figures.events : figures.events.filter(({ rule_id }) => rule_id !== "");
-    const nameOf = (row: Figures["events"][number]) => (by === "event" ? row.event : ruleName(agent.behavior_rules, row.rule_id));
+    const nameOf = (row: Figures["events"][number]) => (by === "event" ? row.event : row.rule_id);
     return seriesOf(events.map((row) => ({ day: row.day, name: nameOf(row), count: row.count })), figures.days.map(({ day }) => day ?? ""));
-  }, [figures, by, agent]);
+  }, [figures, by]);
   return (
     <Chart title="What happened in the widget" labels={labels} kind="stacked" series={series} wide>
       <div class="chips" role="group" aria-label="Told apart by">
@@ -182,11 +182,4 @@ function seriesOf(rows: { day: string; name: string; count: number }[], days: st
     if (values && index !== undefined) values[index] = (values[index] ?? 0) + count;
   }
   return series;
-}
-
-/** A rule has no name of its own in a definition: what it does, and where, tells it apart. */
-function ruleName(rules: Rule[], id: string): string {
-  const rule = rules.find((rule) => rule.id === id);
-  if (!rule) return `rule ${id.slice(-4)}`;
-  return rule.name ?? [rule.trigger?.type, rule.action?.type, rule.pages?.join(" ")].filter(Boolean).join(" · ");
 }

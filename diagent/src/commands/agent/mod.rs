@@ -1,34 +1,35 @@
-//! `diagent agent`
+//! `diagent agent`: agents as files, and what they were before.
 
-use std::path::PathBuf;
+mod apply;
+mod change;
+mod history;
+mod rollback;
 
 use events::AgentId;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::{
-    api::{Api, ApiArgs, Side},
-    definition,
-};
+use self::{apply::Apply, history::History, rollback::Rollback};
+use super::api::{Api, ApiArgs, Side};
 use crate::{infra::InfraArgs, print};
 
 /// Define agents.
 #[derive(Debug, clap::Subcommand)]
 pub enum AgentCommand {
-    /// Define an agent as a file says (YAML or JSON: the body of `PUT /api/v1/agents/{id}`, and its `id`)
-    Apply {
-        /// The file
-        #[arg(short, long)]
-        file: PathBuf,
-        #[command(flatten)]
-        api: ApiArgs,
-    },
+    /// Define an agent as a file says (YAML or JSON: the body of `PUT /api/v1/agents/{id}`, and its `id`); shows what changes first
+    Apply(Apply),
     /// Print an agent's definition
     Show {
         agent: AgentId,
         #[command(flatten)]
         api: ApiArgs,
     },
+    /// List when an agent was defined
+    History(History),
+    /// Define an agent as it was before
+    Rollback(Rollback),
+    /// Print the JSON Schema of an agent's file
+    Schema,
 }
 
 impl AgentCommand {
@@ -38,14 +39,7 @@ impl AgentCommand {
     /// The file cannot be read, or the API refuses.
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
         match self {
-            Self::Apply { file, api } => {
-                let (id, definition) = definition::read::<AgentId>(&file)?;
-                let path = format!("agents/{id}");
-                Api::new(api, infra)?
-                    .call((Side::Command, Method::PUT), &path, &[], Some(&definition))
-                    .await?;
-                print::line(format!("agent {id} is defined"));
-            }
+            Self::Apply(apply) => apply.run(infra).await?,
             Self::Show { agent, api } => {
                 let path = format!("agents/{agent}");
                 let answer = Api::new(api, infra)?
@@ -53,6 +47,9 @@ impl AgentCommand {
                     .await?;
                 print::json(&answer.json::<Value>().await?["data"]);
             }
+            Self::History(history) => history.run(infra).await?,
+            Self::Rollback(rollback) => rollback.run(infra).await?,
+            Self::Schema => print::json(&events::schema::agent_file()),
         }
         Ok(())
     }
