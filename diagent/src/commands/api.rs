@@ -3,9 +3,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::Context as _;
-use edge::operator::{Operator, OperatorKey, Scope, ScopeName};
+use edge::{
+    envelope::POSITION,
+    operator::{Operator, OperatorKey, Scope, ScopeName},
+};
 use embedded::DataDir;
-use events::Clock;
+use events::{Clock, Position};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 
@@ -107,6 +110,11 @@ impl Api {
             status,
             explanation: explanation(&body),
         }))
+    }
+
+    /// Where what was written stands in the log.
+    pub(crate) fn position(answer: &Response) -> Option<Position> {
+        answer.headers().get(POSITION)?.to_str().ok()?.parse().ok()
     }
 }
 

@@ -16,6 +16,7 @@ mod health;
 mod hostile;
 mod idempotency;
 mod init;
+mod knowledge;
 mod leads;
 mod limits;
 mod me;

@@ -33,21 +33,7 @@ impl List {
     /// The API refuses.
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
         let api = Api::new(self.api, infra)?;
-        let path = format!("agents/{}/documents", self.agent);
-        let (mut pages, mut cursor) = (Vec::new(), None);
-        loop {
-            let mut query = vec![("limit", PAGE_LIMIT.to_string())];
-            query.extend(cursor.map(|cursor| ("cursor", cursor)));
-            let answer = api.call((Side::Read, Method::GET), &path, &query, None).await?;
-            let mut answer: Value = answer.json().await?;
-            if let Value::Array(rows) = answer["data"].take() {
-                pages.extend(rows);
-            }
-            cursor = answer["next_cursor"].as_str().map(ToOwned::to_owned);
-            if cursor.is_none() {
-                break;
-            }
-        }
+        let pages = pages(&api, self.agent).await?;
         if self.json {
             print::json(&Value::Array(pages));
             return Ok(());
@@ -67,5 +53,27 @@ impl List {
         }
         print::line(table.to_string());
         Ok(())
+    }
+}
+
+/// Every page that `agent` knows, as the read API lists them.
+///
+/// # Errors
+/// The API refuses.
+pub(super) async fn pages(api: &Api, agent: AgentId) -> anyhow::Result<Vec<Value>> {
+    let path = format!("agents/{agent}/documents");
+    let (mut pages, mut cursor) = (Vec::new(), None);
+    loop {
+        let mut query = vec![("limit", PAGE_LIMIT.to_string())];
+        query.extend(cursor.map(|cursor| ("cursor", cursor)));
+        let answer = api.call((Side::Read, Method::GET), &path, &query, None).await?;
+        let mut answer: Value = answer.json().await?;
+        if let Value::Array(rows) = answer["data"].take() {
+            pages.extend(rows);
+        }
+        cursor = answer["next_cursor"].as_str().map(ToOwned::to_owned);
+        if cursor.is_none() {
+            return Ok(pages);
+        }
     }
 }

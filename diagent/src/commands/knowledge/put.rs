@@ -11,13 +11,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::{crawl::page, isolated::isolated, pdf};
 use crate::{
     commands::api::{Api, ApiArgs, Side},
     infra::InfraArgs,
     print,
 };
 
-/// Put files (HTML, Markdown or text) into an agent's knowledge.
+/// Put files (HTML, Markdown, text or PDF) into an agent's knowledge.
 #[derive(Debug, clap::Args)]
 pub struct Put {
     #[arg(required = true)]
@@ -27,7 +28,7 @@ pub struct Put {
     /// The address that citations open; when it ends with a slash, each file's name is added to it
     #[arg(long)]
     url: Url,
-    /// The page's title; without it, the file's name
+    /// The page's title; without it, that of the HTML, the first heading, or the file's name
     #[arg(long)]
     title: Option<String>,
     #[command(flatten)]
@@ -49,7 +50,7 @@ impl Put {
         let path = format!("agents/{}/documents", self.agent);
         for file in &self.files {
             let url = address(&self.url, file)?;
-            let body = body(file, &url, self.title.as_deref())?;
+            let body = body(file, &url, self.title.as_deref()).await?;
             api.call((Side::Command, Method::PUT), &path, &[], Some(&body)).await?;
             print::line(format!("{url} is known"));
         }
@@ -71,15 +72,34 @@ fn address(base: &Url, file: &Path) -> anyhow::Result<Url> {
     Ok(url)
 }
 
-fn body(file: &Path, url: &Url, title: Option<&str>) -> anyhow::Result<Value> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let is_html = file
-        .extension()
-        .is_some_and(|extension| extension == "html" || extension == "htm");
+async fn body(file: &Path, url: &Url, title: Option<&str>) -> anyhow::Result<Value> {
+    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let ending = file.extension().unwrap_or_default().to_ascii_lowercase();
+    let unreadable = || format!("cannot read {}", file.display());
+    let (kind, text) = match ending.to_str() {
+        Some("pdf") => (
+            "text",
+            isolated(move || pdf::text(&bytes))
+                .await
+                .with_context(unreadable)?
+                .with_context(unreadable)?,
+        ),
+        Some("html" | "htm") => ("html", page::decode(&bytes, "")),
+        _ => (
+            "text",
+            String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", file.display()))?,
+        ),
+    };
+    let own = match (title, kind) {
+        (Some(title), _) => Some(title.to_owned()),
+        (None, "html") => Some(page::parse(url, &text, "").title).filter(|title| !title.is_empty()),
+        (None, _) => text
+            .lines()
+            .find_map(|line| line.strip_prefix("# "))
+            .map(|line| line.trim().to_owned()),
+    };
     let name = file.file_stem().map(|name| name.to_string_lossy().into_owned());
-    let title = title.map(ToOwned::to_owned).or(name).unwrap_or_default();
-    let kind = if is_html { "html" } else { "text" };
-    Ok(json!({ "url": url.as_str(), "title": title, kind: text }))
+    Ok(json!({ "url": url.as_str(), "title": own.or(name), kind: text }))
 }
 
 #[cfg(test)]

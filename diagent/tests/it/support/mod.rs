@@ -11,6 +11,7 @@ pub(crate) mod model;
 pub(crate) mod operator;
 pub(crate) mod process;
 pub(crate) mod schemas;
+pub(crate) mod site;
 pub(crate) mod socket;
 pub(crate) mod sse;
 pub(crate) mod stack;
@@ -23,6 +24,7 @@ pub(crate) use self::{
     http::{Answer, Parameters, send},
     operator::Operator,
     process::{Options, Process, Role},
+    site::Site,
     socket::Socket,
     sse::{Line, Sse, Transcript},
     stack::Stack,
