@@ -64,7 +64,7 @@ mod tests {
         let mut table = "xref\n0 6\n0000000000 65535 f \n".to_owned();
         for number in 1..=5 {
             let offset = body.find(&format!("{number} 0 obj")).expect("the object");
-            table.push_str(&format!("{offset:010} 00000 n \n"));
+            table.extend([format!("{offset:010} 00000 n \n")]);
         }
         format!(
             "{body}{table}trailer<</Size 6/Root 1 0 R>>\nstartxref\n{}\n%%EOF\n",

@@ -30,7 +30,9 @@ pub(in crate::commands::knowledge) fn parse(url: &Url, html: &str, robots: &str)
     let mut base = url.clone();
     let mut hrefs = Vec::new();
     let mut robots = robots.to_lowercase();
-    let (mut heading, mut ahead) = (String::new(), PARSER.html_to_tree(html).into_iter().collect::<Vec<_>>());
+    // Whoever drops the root of a tree empties all of it: it is kept until the end.
+    let tree = PARSER.html_to_tree(html).ok();
+    let (mut heading, mut ahead) = (String::new(), Vec::from_iter(tree.clone()));
     while let Some(node) = ahead.pop() {
         ahead.extend(node.children.borrow().iter().rev().cloned());
         match tag(&node) {
