@@ -123,10 +123,13 @@ impl Report {
     }
 }
 
+/// A line of the table: what it is called, its figure, and how that is written.
+type Row = (&'static str, fn(&Summary) -> f64, fn(f64) -> String);
+
 fn table(now: &Summary, before: Option<&Summary>) -> Table {
     let percent: fn(f64) -> String = |share| format!("{:.1} %", share * 100.0);
     let millis: fn(f64) -> String = |millis| format!("{millis:.1} ms");
-    let rows: [(&str, fn(&Summary) -> f64, fn(f64) -> String); 6] = [
+    let rows: [Row; 6] = [
         ("right page first", |s| s.hit_at_1, percent),
         ("right page among three", |s| s.hit_at_3, percent),
         ("unanswerable flagged", |s| s.unanswerable_flagged, percent),
