@@ -150,8 +150,13 @@ impl Somebody {
     /// What the log holds of the visitor.
     async fn log(&self, agent: &Agent) -> Vec<Value> {
         let all = agent.log().await.into_iter();
-        all.filter(|event| event["visitorid"] == self.visitor.visitor_id.as_str())
-            .collect()
+        let own = all.filter(|event| event["visitorid"] == self.visitor.visitor_id.as_str());
+        own.map(|mut event| {
+            // It says how far all partitions are, and others write there.
+            event["cursor"].take();
+            event
+        })
+        .collect()
     }
 
     /// A request that names this visitor's message or conversation where one can be named, from the browser of `asker`, on a
