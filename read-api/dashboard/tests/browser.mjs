@@ -37,6 +37,8 @@ async function member({ viewport = DESK, colorScheme = "light" } = {}) {
 
 async function signedIn({ as = token, ...options } = {}) {
   const somebody = await member(options);
+  // The demo's agent is chosen: other checks have defined some of their own.
+  await somebody.context.addInitScript(() => sessionStorage.setItem("diagent.scope", "01KDEM0AGENT00000000000001"));
   await somebody.page.goto(`${dashboard}/#token=${as}`);
   await somebody.page.locator("nav").waitFor();
   return somebody;
