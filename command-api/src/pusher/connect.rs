@@ -40,7 +40,11 @@ pub struct ConnectQuery {
 #[utoipa::path(
     get, path = "/app/{app_key}", tag = "live",
     params(("app_key" = String, Path, description = "What `init` calls `reverb.app_key`"), ConnectQuery),
-    responses((status = 101, description = "The socket is open")), security(()),
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 426, description = "`upgrade_required`: this address is for WebSockets"),
+    ),
+    security(()),
 )]
 pub async fn connect(
     State(app): State<App>,
