@@ -65,15 +65,21 @@ fn merge_flattened(components: &mut Components) {
             _ => None,
         },
     };
-    for schema in components.schemas.values_mut() {
-        let RefOr::T(Schema::AllOf(all)) = schema else { continue };
+    let merge = |schema: &mut RefOr<Schema>| {
+        let RefOr::T(Schema::AllOf(all)) = schema else { return };
         let mut whole = Object::new();
         whole.description.clone_from(&all.description);
         for part in all.items.iter().filter_map(resolve) {
             whole.properties.extend(part.properties);
             whole.required.extend(part.required);
         }
-        *schema = whole.into();
+        *schema = Schema::Object(whole).into();
+    };
+    for schema in components.schemas.values_mut() {
+        match schema {
+            RefOr::T(Schema::OneOf(one)) => one.items.iter_mut().for_each(merge),
+            schema => merge(schema),
+        }
     }
 }
 
