@@ -6,7 +6,7 @@ use utoipa::{
     openapi::{
         Components, Content, ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder,
         path::{Operation, PathItem},
-        schema::{Object, Schema, Type},
+        schema::{Schema, Type},
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
@@ -46,41 +46,11 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
             .insert(name.to_owned(), RefOr::T(SecurityScheme::Http(bearer)));
     }
     components.schemas.insert("Error".to_owned(), error_schema().into());
-    merge_flattened(components);
+    edge::docs::merge_flattened(components);
     for path in api.paths.paths.values_mut() {
         operations(path).for_each(complete_operation);
     }
     api
-}
-
-/// A definition allows no unknown fields, and a view has it beside fields of its own. As `allOf` no value would be valid: each
-/// part refuses the other's fields. As one object it is what stands on the wire.
-fn merge_flattened(components: &mut Components) {
-    let known = components.schemas.clone();
-    let resolve = |part: &RefOr<Schema>| match part {
-        RefOr::T(Schema::Object(object)) => Some(object.clone()),
-        RefOr::T(_) => None,
-        RefOr::Ref(reference) => match known.get(reference.ref_location.rsplit('/').next()?)? {
-            RefOr::T(Schema::Object(object)) => Some(object.clone()),
-            _ => None,
-        },
-    };
-    let merge = |schema: &mut RefOr<Schema>| {
-        let RefOr::T(Schema::AllOf(all)) = schema else { return };
-        let mut whole = Object::new();
-        whole.description.clone_from(&all.description);
-        for part in all.items.iter().filter_map(resolve) {
-            whole.properties.extend(part.properties);
-            whole.required.extend(part.required);
-        }
-        *schema = Schema::Object(whole).into();
-    };
-    for schema in components.schemas.values_mut() {
-        match schema {
-            RefOr::T(Schema::OneOf(one)) => one.items.iter_mut().for_each(merge),
-            schema => merge(schema),
-        }
-    }
 }
 
 fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

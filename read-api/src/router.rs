@@ -100,6 +100,9 @@ const REFUSALS: [(&str, &str); 5] = [
 
 /// Adds the refusals to every route.
 fn with_refusals(mut description: OpenApi) -> OpenApi {
+    if let Some(components) = &mut description.components {
+        edge::docs::merge_flattened(components);
+    }
     for path in description.paths.paths.values_mut() {
         if let Some(operation) = &mut path.get {
             for (status, meaning) in REFUSALS {
