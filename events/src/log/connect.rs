@@ -229,13 +229,17 @@ impl Log {
     /// NATS is away, or another log (or a log of another shape) stands there.
     pub async fn connect(config: &LogConfig, clock: Clock) -> Result<Self, ConnectError> {
         let connection = Connection::open(config).await?;
-        let identity = (|| streams::establish(&connection.jetstream, config))
+        let open = async || {
+            let identity = streams::establish(&connection.jetstream, config).await?;
+            Ok((identity, streams::frames_since(&connection.jetstream).await?))
+        };
+        let (identity, since) = (&open)
             .retry(startup())
             .when(|error| matches!(error, ConnectError::Stream { .. }))
             .notify(|error, _| tracing::warn!(error = error as &dyn std::error::Error, "the log cannot be opened yet"))
             .await?;
-        let since = streams::renew(&connection.jetstream, config.replicas).await?;
-        connection.frames_since.store(since, Ordering::Relaxed);
+        // The keeper may know of a younger TOKENS already.
+        connection.frames_since.fetch_max(since, Ordering::Relaxed);
         Ok(Self {
             shared: Arc::new_cyclic(|shared| Shared {
                 group_commit: GroupCommit::start(shared, identity.partitions),
@@ -266,8 +270,8 @@ impl Log {
         self.shared.connection.up().await
     }
 
-    /// Frames from before this moment are lost, with the memory of the server.
-    pub(super) fn frames_kept_since(&self) -> Timestamp {
-        Timestamp::from_unix_millis(self.shared.connection.frames_since.load(Ordering::Relaxed))
+    /// Whether frames of an answer to a message of `posted_at` may be lost, with the memory of the server.
+    pub(super) fn may_have_lost_frames(&self, posted_at: Timestamp) -> bool {
+        posted_at.unix_millis() <= self.shared.connection.frames_since.load(Ordering::Relaxed)
     }
 }

@@ -43,7 +43,7 @@ impl FrameWriter {
         // A connection that was lost is up again when it is known how old TOKENS is.
         log.up().await?;
         // A server that is killed may forget that it has delivered a message: then the second attempt counts as the first.
-        let are_frames_lost = posted_at <= log.frames_kept_since();
+        let are_frames_lost = log.may_have_lost_frames(posted_at);
         let mut writer = Self::resume(log, (conversation_id, answer_id), attempt, 0);
         if attempt > 1 || are_frames_lost {
             let written = log.frames_after(conversation_id, answer_id, 0).await?;

@@ -111,6 +111,11 @@ pub(super) async fn renew(jetstream: &jetstream::Context, replicas: usize) -> Re
     for stream in beside_the_log(replicas).into_iter().filter(in_memory) {
         create_or_check(jetstream, stream).await?;
     }
+    frames_since(jetstream).await
+}
+
+/// Since when TOKENS stands, in milliseconds since 1970 by the server's clock.
+pub(super) async fn frames_since(jetstream: &jetstream::Context) -> Result<i64, ConnectError> {
     let tokens = jetstream.get_stream(TOKENS).await;
     let tokens = tokens.map_err(|error| ConnectError::Stream {
         stream: TOKENS.to_owned(),
