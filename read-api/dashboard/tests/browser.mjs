@@ -343,16 +343,12 @@ if (picture) checks["the README's picture is taken"] = takePicture;
 let failed = 0;
 const { ONLY = "" } = process.env;
 for (const [name, check] of Object.entries(checks).filter(([name]) => name.includes(ONLY))) {
-  // On a busy machine a browser misses a moment now and then: what fails is tried once more, and that is said.
-  for (const attempt of ["AGAIN", "FAIL "]) {
-    try {
-      await check();
-      console.log(`ok    ${name}`);
-      break;
-    } catch (error) {
-      failed += Number(attempt === "FAIL ");
-      console.log(`${attempt} ${name}\n${error.stack}`);
-    }
+  try {
+    await check();
+    console.log(`ok    ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAIL  ${name}\n${error.stack}`);
   }
 }
 await browser.close();
