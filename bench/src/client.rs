@@ -65,7 +65,10 @@ impl Client {
         if let Some(token) = call.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        self.sender.ready().await?;
+        if self.sender.ready().await.is_err() {
+            // The server has closed it, as it does with a connection that was idle while another bench ran.
+            *self = Self::connect(&self.address).await?;
+        }
         Ok(self.sender.send_request(request.body(Full::new(call.body))?).await?)
     }
 }

@@ -49,6 +49,8 @@ impl Feed {
             },
             ack_policy: AckPolicy::All,
             ack_wait: ACKNOWLEDGE_WAIT,
+            // Nothing is lost with its state, and on disk the server would write and sync that ten times a second.
+            memory_storage: true,
             max_ack_pending: i64::try_from(limits.events.saturating_mul(4)).unwrap_or(i64::MAX),
             ..pull::Config::default()
         };
