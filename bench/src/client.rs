@@ -66,7 +66,7 @@ impl Client {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         if self.sender.ready().await.is_err() {
-            // The server has closed it, as it does with a connection that was idle while another bench ran.
+            // The server has closed it, as it does with one that was idle while something else was measured.
             *self = Self::connect(&self.address).await?;
         }
         Ok(self.sender.send_request(request.body(Full::new(call.body))?).await?)

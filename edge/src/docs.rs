@@ -12,6 +12,8 @@ pub fn router(openapi: utoipa::openapi::OpenApi) -> Router {
     SwaggerUi::new("/docs").url("/openapi.json", openapi).into()
 }
 
+/// Makes one object of each `allOf` in `components`.
+///
 /// A definition allows no unknown fields, and a view has it beside fields of its own. As `allOf` no value would be valid: each
 /// part refuses the other's fields. As one object it is what stands on the wire.
 pub fn merge_flattened(components: &mut Components) {

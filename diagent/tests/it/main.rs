@@ -26,6 +26,7 @@ mod outage;
 mod privacy;
 mod projection;
 mod pusher;
+mod pusher_ends;
 mod quota;
 mod replay;
 mod resume;

@@ -1,8 +1,8 @@
 //! Facts that nobody decides are appended together: whatever waits when the last batch was acknowledged is the next one.
 //!
 //! With an fsync per acknowledgement one partition stores about 5,000 single events a second and 60,000 in batches of 500.
-//! A batch costs the server a store of its own, some two milliseconds however little it holds: a few single events travel
-//! faster side by side, and batches of several partitions one after the other, since each grows while it waits.
+//! A batch costs the server a store of its own, some two milliseconds however little it holds. So a few single events travel
+//! side by side, and batches of all partitions two at a time: those that wait for their turn grow meanwhile.
 
 use std::sync::{Arc, Weak};
 
@@ -22,10 +22,11 @@ const BATCH: usize = 500;
 /// Bytes in one batch, so that large documents do not travel together.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// Single events up to this number are stored side by side instead of as one batch.
+/// Up to this many single events are stored side by side instead of as one batch: about as many as cost the server what a
+/// batch's store does.
 const SIDE_BY_SIDE: usize = 40;
 
-/// Batches that the server may work on at a time.
+/// Batches of this process that the server may work on at a time, over all partitions.
 const BATCHES_AT_ONCE: usize = 2;
 
 /// Requests that may wait for one partition.
