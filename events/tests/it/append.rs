@@ -43,6 +43,35 @@ async fn what_many_requests_append_is_all_there_and_each_knows_its_position() {
 }
 
 #[tokio::test]
+async fn single_events_are_stored_once_each_few_or_many_at_a_time() {
+    let Bench { log, nats: _nats } = Bench::start().await;
+    let someone = Someone::new();
+    // The largest number that is stored side by side is 40.
+    let mut positions = Vec::new();
+    for at_once in [1, 3, 40, 41, 300] {
+        let requests = (0..at_once).map(|index| {
+            let log = &log;
+            async move {
+                let name = format!("e{at_once}.{index}");
+                let event = [recorded(&someone, &name)];
+                let stored = log.append(&someone.telemetry(), &event, &Meta::default()).await;
+                (stored.expect("appended"), name)
+            }
+        });
+        positions.extend(join_all(requests).await);
+    }
+
+    let stored = log.events_of(&someone.telemetry()).await.expect("events");
+    let mut found: Vec<_> = stored
+        .iter()
+        .map(|event| (event.position, name(&event.event).to_owned()))
+        .collect();
+    found.sort();
+    positions.sort();
+    assert_eq!(found, positions);
+}
+
+#[tokio::test]
 async fn a_counter_counts_over_all_clones_and_gives_back() {
     let Bench { log, nats } = Bench::start().await;
     let other = crate::support::connect(&nats).await;
