@@ -2,17 +2,34 @@
 
 use axum::extract::State;
 use edge::{Committed, extract::Path};
-use events::{ConversationId, conversation::Action};
+use events::{
+    ConversationId,
+    conversation::{Action, Conversation, Operator},
+};
+use serde::Deserialize;
 
 use super::{Holding, Target};
-use crate::{app::App, error::ApiError, guard::operator::Writer};
+use crate::{
+    app::App,
+    error::ApiError,
+    guard::{body::OptionalJson, operator::Writer},
+};
+
+/// How a conversation is taken.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimRequest {
+    /// The `claimed_by_id` of somebody who has the conversation and is gone: it is taken from them, and from nobody else.
+    instead_of: Option<String>,
+}
 
 /// Takes the conversation over: the agent is silent, and an answer that is being written ends. Claiming twice changes nothing.
 ///
 /// # Errors
-/// `unauthorized`, `forbidden`, `conversation_not_found`, `claimed_by_another`, `conversation_closed`, `log_unavailable`.
+/// `unauthorized`, `forbidden`, `conversation_not_found`, `validation_failed`, `claimed_by_another`, `conversation_closed`,
+/// `log_unavailable`.
 #[utoipa::path(
-    post, path = "/conversations/{conversation_id}/claim", tag = "takeover",
+    post, path = "/conversations/{conversation_id}/claim", tag = "takeover", request_body = Option<ClaimRequest>,
     params(("conversation_id" = ConversationId, Path)),
     responses((status = 200, body = Holding)),
 )]
@@ -21,16 +38,32 @@ pub async fn claim(
     State(app): State<App>,
     Writer(caller): Writer,
     Path(conversation_id): Path<String>,
+    OptionalJson(request): OptionalJson<ClaimRequest>,
 ) -> Result<Committed<Holding>, ApiError> {
     let target = Target::find(&app, &caller, &conversation_id).await?;
-    let receipt = target
-        .act(
-            &app,
-            Action::Claim {
-                operator: caller.person(),
-            },
-        )
-        .await?;
+    let person = caller.person();
+    if let Some(id) = request.instead_of {
+        end_hold_of(&app, &target, &id, &person).await?;
+    }
+    let receipt = target.act(&app, Action::Claim { operator: person }).await?;
     target.silence(&app, &receipt).await;
     Ok(Committed::ok(receipt.position, target.holding(&receipt.state)))
+}
+
+/// Releases the conversation for the person `id`, if it is theirs. Two steps, since each of them is a fact of its own; should
+/// the second not come, the agent answers again, which is better than nobody. Who took it is in the event that follows, with
+/// the same `correlationid`.
+async fn end_hold_of(app: &App, target: &Target, id: &str, person: &Operator) -> Result<(), ApiError> {
+    let state = app.log.load::<Conversation>(&target.subject).await?.state;
+    match state.claimed_by() {
+        Some(Operator { id: held_by, name }) if held_by == id && id != person.id => {
+            let operator = Operator {
+                id: id.to_owned(),
+                name: name.clone(),
+            };
+            // Had it changed hands meanwhile, this refuses.
+            target.act(app, Action::Release { operator }).await.map(drop)
+        }
+        _ => Ok(()),
+    }
 }

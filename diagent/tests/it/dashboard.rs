@@ -212,6 +212,9 @@ async fn insights_count_each_conversation_once_however_far_it_got() {
         .post("/events", &json!({ "event": "cta.click", "rule_id": "rule-1" }))
         .await
         .data(202);
+    let over = &handed_over.conversation_id;
+    agent.team.act(over, "claim", None).await.data(200);
+    agent.team.act(over, "close", None).await.data(200);
     lead.post("/leads", &json!({ "email": "alex@example.com" }))
         .await
         .data(201);

@@ -93,6 +93,40 @@ async fn one_address_at_two_agents_is_two_leads() {
 }
 
 #[tokio::test]
+async fn the_team_reads_what_was_agreed_to_last_and_when() {
+    let form = |text: &str| json!({ "lead_form": { "consent": text } });
+    let mut agent = Stack::shared().await.agent_with(form("You may call me.")).await;
+    let visitor = agent.visitor().await;
+    let body = json!({ "email": "alex@example.com", "consent": true });
+    visitor.post("/leads", &body).await.data(201);
+    agent.redefine(form("You may call me \"today\".")).await;
+    let visitor = agent.visitor().await;
+    visitor.post("/leads", &body).await.data(200);
+    let agreed_at = agent.logged("diagent.lead.captured").await[1]["data"]["at"].clone();
+    agent.redefine(json!({ "lead_form": null })).await;
+    let position = agent.visitor().await.post("/leads", &body).await.position();
+
+    let lead = agent.team.read_at(&agent.path("/leads"), &position).await.data(200)[0].clone();
+
+    assert_eq!(lead["submissions"], 3);
+    assert_eq!(
+        (&lead["consent"], &lead["consented_at"]),
+        (&json!("You may call me \"today\"."), &agreed_at)
+    );
+    assert_ne!(lead["consented_at"], lead["last_seen_at"]);
+    let csv = agent.team.read(&agent.path("/leads?format=csv")).await;
+    let text = csv.expect(200).text();
+    let line = format!(
+        ",\"You may call me \"\"today\"\".\",\"{}\"",
+        agreed_at.as_str().expect("a time")
+    );
+    assert!(
+        text.lines().nth(1).is_some_and(|first| first.ends_with(&line)),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn submissions_that_race_are_all_kept() {
     let agent = agent().await;
     let visitors = join_all((0..6).map(|_| agent.visitor())).await;

@@ -226,6 +226,48 @@ async fn only_one_person_has_a_conversation() {
 }
 
 #[tokio::test]
+async fn a_conversation_is_taken_from_who_is_gone_and_from_nobody_else() {
+    let agent = Stack::shared().await.agent().await;
+    let visitor = agent.visitor().await;
+    visitor.ask("Is anybody there?").await;
+    let [robin, sam, kim] = ["robin", "sam", "kim"].map(|name| agent.member(name, "write"));
+    let id = &visitor.conversation_id;
+    let instead_of = |name| Some(json!({ "instead_of": name }));
+    robin.act(id, "claim", instead_of("kim")).await.data(200);
+
+    let refused = sam
+        .act(id, "claim", instead_of("kim"))
+        .await
+        .refusal(409, "claimed_by_another");
+    assert_eq!(refused["claimed_by"], "robin", "it was not Kim who had it");
+    let unknown = sam.act(id, "claim", Some(json!({ "instead": "robin" }))).await;
+    assert_eq!(unknown.refused_fields(), ["instead"]);
+
+    for _ in 0..2 {
+        let taken = sam.act(id, "claim", instead_of("robin")).await.data(200);
+        assert_eq!(taken["claimed_by"], "sam");
+    }
+    sam.act(id, "claim", instead_of("sam")).await.data(200);
+    robin
+        .act(id, "reply", Some(json!({ "content": "Back again." })))
+        .await
+        .refusal(409, "claimed_by_another");
+    kim.act(id, "claim", instead_of("robin"))
+        .await
+        .refusal(409, "claimed_by_another");
+    let transcript = visitor.ask("And now?").await;
+    assert_eq!(transcript.events(), ["done"], "the agent is silent");
+    let released = agent.logged("diagent.conversation.released").await;
+    let claimed = agent.logged("diagent.conversation.claimed").await;
+    assert_eq!((released.len(), claimed.len()), (1, 2), "a repeat changes nothing");
+    assert_eq!(released[0]["data"]["operator"]["id"], "robin");
+    assert_eq!(
+        released[0]["correlationid"], claimed[1]["correlationid"],
+        "who ended it is known"
+    );
+}
+
+#[tokio::test]
 async fn of_two_people_who_claim_at_once_one_has_it() {
     let stack = Stack::shared().await;
     let agent = stack.agent().await;
@@ -254,8 +296,19 @@ async fn a_team_closes_a_conversation() {
     visitor.ask("Is anybody there?").await;
     let id = &visitor.conversation_id;
     agent.team.act(id, "claim", None).await.data(200);
-    let closed = agent.team.act(id, "close", None).await.data(200);
+    let closed = agent.team.act(id, "close", None).await;
+    let position = closed.position();
+    let closed = closed.data(200);
     assert_eq!((&closed["closed"], &closed["claimed_by"]), (&json!(true), &Value::Null));
+    let path = format!("/api/v1/conversations/{id}");
+    for path in [path.clone(), format!("{path}?at={position}")] {
+        let view = agent.team.read_at(&path, &position).await.data(200);
+        assert_eq!(
+            (&view["state"], &view["claimed_by"], &view["claimed_by_id"]),
+            (&json!("closed"), &Value::Null, &Value::Null),
+            "{path}"
+        );
+    }
     agent.team.act(id, "close", None).await.data(200);
     agent
         .team

@@ -41,23 +41,23 @@ async fn an_operator_rebuilds_verifies_promotes_and_goes_back() {
     };
 
     let built = operator.does("rebuild conversations").await;
-    assert!(built.contains("version 2 has caught up"), "{built}");
+    assert!(built.contains("version 3 has caught up"), "{built}");
     let again = operator.does("rebuild conversations --no-wait").await;
     assert!(
-        again.contains("version 2 stands beside the live one already"),
+        again.contains("version 3 stands beside the live one already"),
         "{again}"
     );
     let verified: Value =
-        serde_json::from_str(&operator.does("verify conversations --version 2 --json").await).expect("JSON");
-    assert_eq!((&verified["same"], &verified["version"]), (&json!(true), &json!(2)));
+        serde_json::from_str(&operator.does("verify conversations --version 3 --json").await).expect("JSON");
+    assert_eq!((&verified["same"], &verified["version"]), (&json!(true), &json!(3)));
 
     let promoted = operator.does("promote conversations").await;
-    assert!(promoted.contains("readers see version 2"), "{promoted}");
-    let refused = operator.fails("drop conversations 2").await;
+    assert!(promoted.contains("readers see version 3"), "{promoted}");
+    let refused = operator.fails("drop conversations 3").await;
     assert!(refused.contains("is live; promote another one first"), "{refused}");
     let back = operator.does("rollback conversations").await;
-    assert!(back.contains("readers see version 1"), "{back}");
-    operator.does("drop conversations 2").await;
+    assert!(back.contains("readers see version 2"), "{back}");
+    operator.does("drop conversations 3").await;
 
     let paused = operator.does("pause conversations").await;
     assert!(
@@ -71,7 +71,7 @@ async fn an_operator_rebuilds_verifies_promotes_and_goes_back() {
         .expect("a row");
     assert_eq!(
         (&row["state"], &row["version"], &row["live"]),
-        (&json!("paused"), &json!(1), &json!(true))
+        (&json!("paused"), &json!(2), &json!(true))
     );
     operator.does("resume conversations").await;
     let unknown = operator.fails("verify orders").await;

@@ -23,8 +23,8 @@ async fn a_log_of_yesterday_stops_the_projections_until_they_are_rebuilt() {
     bench.nats.restart().await;
     // Of these the backup knows nothing.
     bench.visits(0..PARTITIONS).await;
-    for projection in ["telemetry", "leads"] {
-        bench.caught_up(projection, 1).await;
+    for (projection, version) in [("telemetry", 1), ("leads", 2)] {
+        bench.caught_up(projection, version).await;
     }
     assert!(before.process.terminate().await.success());
 
@@ -70,9 +70,9 @@ async fn a_log_of_yesterday_stops_the_projections_until_they_are_rebuilt() {
         .filter(|line| line.starts_with("projector_halted_partitions{") && line.ends_with(" 1"));
     assert_eq!(halted.count(), 2 * usize::from(PARTITIONS));
 
-    for projection in ["telemetry", "leads"] {
+    for (projection, version) in [("telemetry", "2"), ("leads", "3")] {
         bench.command(&["projections", "rebuild", projection]).await;
-        bench.command(&["projections", "promote", projection, "2"]).await;
+        bench.command(&["projections", "promote", projection, version]).await;
     }
 
     bench.visits(0..PARTITIONS).await;

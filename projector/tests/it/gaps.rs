@@ -26,12 +26,12 @@ async fn a_lost_event_halts_its_partition_and_no_other() {
         ["The events 2 to 2 of the partition 0 are missing, and no erasure explains it."]
     );
     assert_eq!(
-        bench.checkpoint("conversations", 1, "0").await,
+        bench.checkpoint("conversations", 2, "0").await,
         Some(1),
         "up to the gap it is applied"
     );
     until("the other goes on", async || {
-        bench.checkpoint("conversations", 1, "1").await == Some(3)
+        bench.checkpoint("conversations", 2, "1").await == Some(3)
     })
     .await;
 

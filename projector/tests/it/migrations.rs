@@ -80,13 +80,13 @@ async fn a_file_that_was_edited_after_it_was_applied_is_refused() {
     let database = testing::database().await;
     let pool = pool(database.url()).await;
     migrate(&pool).await.expect("the tables");
-    let edit = "UPDATE diagent.migrations SET checksum = 'another' WHERE file = 'leads/v1.sql'";
+    let edit = "UPDATE diagent.migrations SET checksum = 'another' WHERE file = 'leads/v2.sql'";
     sqlx::query(edit).execute(&pool).await.expect("edited");
 
     let error = migrate(&pool).await.expect_err("refused");
 
     assert!(
-        matches!(&error, MigrateError::Altered { file } if file == "leads/v1.sql"),
+        matches!(&error, MigrateError::Altered { file } if file == "leads/v2.sql"),
         "{error}"
     );
 }

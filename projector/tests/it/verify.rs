@@ -13,7 +13,9 @@ use crate::support::{AGENT, Bench, Someone, answered, meta, posted, posted_for, 
 async fn verify(bench: &Bench, projection: &str) -> Result<Report, VerifyError> {
     let all = registry::all();
     let registered = all.iter().find(|one| one.name == projection).expect("it is there");
-    verify_version(bench, registered, 1).await
+    // The first version of a definition has its number.
+    let version = i32::try_from(registered.definition).expect("a small number");
+    verify_version(bench, registered, version).await
 }
 
 async fn verify_version(bench: &Bench, projection: &Registered, version: i32) -> Result<Report, VerifyError> {
@@ -89,10 +91,10 @@ async fn what_differs_is_named_without_saying_what_anybody_wrote() {
     bench.caught_up("conversations").await;
     execute(
         &bench,
-        "UPDATE conversations_v1.messages SET content = 'Never.' WHERE role = 'assistant' AND partition = 0",
+        "UPDATE conversations_v2.messages SET content = 'Never.' WHERE role = 'assistant' AND partition = 0",
     )
     .await;
-    execute(&bench, "DELETE FROM conversations_v1.conversations WHERE partition = 1").await;
+    execute(&bench, "DELETE FROM conversations_v2.conversations WHERE partition = 1").await;
 
     let seen = Mutex::new(Vec::new());
     let all = registry::all();
@@ -102,7 +104,7 @@ async fn what_differs_is_named_without_saying_what_anybody_wrote() {
         pool: bench.pool.clone(),
     };
     let progress = |progress| seen.lock().expect("no panic").push(progress);
-    let report = verify::verify(&stores, conversations, 1, &progress)
+    let report = verify::verify(&stores, conversations, 2, &progress)
         .await
         .expect("verified");
 

@@ -16,7 +16,7 @@ async fn a_rebuild_is_seen_when_it_is_promoted_and_not_before() {
         .await;
     bench.caught_up("conversations").await;
     // What a wrong projection left behind.
-    sqlx::query("DELETE FROM conversations_v1.messages")
+    sqlx::query("DELETE FROM conversations_v2.messages")
         .execute(&bench.pool)
         .await
         .expect("broken");
@@ -29,7 +29,7 @@ async fn a_rebuild_is_seen_when_it_is_promoted_and_not_before() {
     let version = migrate::rebuild(&bench.pool, conversations)
         .await
         .expect("another version");
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
     bench.version_caught_up("conversations", version).await;
     assert_eq!(bench.number(MESSAGES).await, 0, "readers still see the old one");
 
@@ -43,7 +43,7 @@ async fn a_rebuild_is_seen_when_it_is_promoted_and_not_before() {
     bench.caught_up("conversations").await;
     assert_eq!(bench.number(MESSAGES).await, 3, "the new one goes on");
 
-    versions::promote(&mut connection, "conversations", 1)
+    versions::promote(&mut connection, "conversations", 2)
         .await
         .expect("back");
     bench.caught_up("conversations").await;

@@ -7,6 +7,7 @@ import "./style/states.css";
 import "./style/frame.css";
 import "./style/conversations.css";
 import "./style/views.css";
+import "./style/insights.css";
 
 const root = document.getElementById("app");
 if (root) {

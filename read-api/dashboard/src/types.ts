@@ -55,6 +55,8 @@ export type Lead = {
   name: string | null;
   phone: string | null;
   fields: Record<string, unknown>;
+  consent: string | null;
+  consented_at: string | null;
   submissions: number;
   first_seen_at: string;
   last_seen_at: string;

@@ -57,6 +57,16 @@ async function asked(question, path) {
   return visitor;
 }
 
+/** A call of the command API with the team's token. */
+async function call(method, path, body) {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const answer = await fetch(`${api}/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
+  assert.ok(answer.ok, `${path}: ${answer.status} ${await answer.text()}`);
+}
+
+const put = (path, body) => call("PUT", path, body);
+const act = (visitor, action) => call("POST", `conversations/${visitor.conversation}/${action}`);
+
 const row = (page, { conversation }) => page.locator(`a.row[href^="/conversations/${conversation}"]`);
 const entries = (page) => page.locator(".timeline .entry");
 
@@ -140,9 +150,55 @@ const checks = {
     await kim.page.locator(".hint", { hasText: "Robin has this conversation" }).waitFor();
     assert.equal(await kim.page.locator(".composer").count(), 0);
     await robin.page.getByRole("button", { name: "Give back" }).click();
+    await kim.page.locator(".hint", { hasText: "The agent answers" }).waitFor();
     await kim.page.getByRole("button", { name: "Take over" }).click();
     await robin.page.locator(".hint", { hasText: "Kim has this conversation" }).waitFor();
     await Promise.all([robin.done(), kim.done()]);
+  },
+
+  async "what somebody left behind is taken over from them"() {
+    const visitor = await asked("Who answers when Robin is ill?", "/faq");
+    await act(visitor, "claim");
+    const { page, complaints, done } = await signedIn({ as: tokenOfAnother });
+    await page.goto(`${dashboard}/conversations/${visitor.conversation}`);
+    await page.locator(".hint", { hasText: "Robin has this conversation" }).waitFor();
+    await page.getByRole("button", { name: "Take over" }).click();
+    await page.getByRole("button", { name: "Leave it" }).click();
+    await page.getByRole("button", { name: "Take over" }).click();
+    await page.getByRole("button", { name: "Take it over" }).click();
+    await page.locator(".composer textarea:focus").waitFor();
+    await page.locator(".badge", { hasText: "With you" }).waitFor();
+    assert.deepEqual(complaints, []);
+    await done();
+  },
+
+  async "a reply whose answer was lost is written once, and what comes after it is another"() {
+    const visitor = await asked("Does my message arrive once?", "/faq");
+    const { page, done } = await signedIn();
+    await page.goto(`${dashboard}/conversations/${visitor.conversation}`);
+    await page.getByRole("button", { name: "Take over" }).click();
+    await page.locator(".composer textarea").fill("Once.");
+    await page.route("**/reply", async (route) => {
+      await route.fetch();
+      await route.abort();
+    });
+    await page.keyboard.press("Enter");
+    await page.locator(".problem", { hasText: "may have been sent" }).waitFor();
+    await page.unroute("**/reply");
+    // Looking elsewhere forgets neither what was written nor that it was sent.
+    await show(page, "leads");
+    await page.goBack();
+    await page.locator(".composer textarea").press("Enter");
+    await page.waitForFunction(() => document.querySelector(".composer textarea").value === "");
+    for (const text of ["Once.", "Twice."]) {
+      await page.locator(".composer textarea").fill(text);
+      await page.keyboard.press("Enter");
+      await page.waitForFunction(() => document.querySelector(".composer textarea").value === "");
+    }
+    await page.locator(".entry.operator", { hasText: "Twice." }).waitFor();
+    const written = await page.locator(".entry.operator .bubble").allInnerTexts();
+    assert.deepEqual(written, ["Once.", "Once.", "Twice."], "what is written again is another message");
+    await done();
   },
 
   async "an erased conversation is gone from the page"() {
@@ -187,6 +243,26 @@ const checks = {
     const csv = readFileSync(await file.path(), "utf8");
     assert.match(csv, /noor@walrus\.example/);
     assert.equal(csv.trim().split("\n").length, 2, "a head and what was searched for");
+    assert.deepEqual(complaints, []);
+    await done();
+  },
+
+  async "what a lead agreed to is shown in the words of the form"() {
+    const agent = `01KC0NSENT${Date.now()}`.padEnd(26, "0");
+    await put(`agents/${agent}`, {
+      workspace_id: "01KDEM0W0RKSPACE0000000001",
+      name: "Consent",
+      published: true,
+      allowed_origins: [demo],
+      lead_form: { consent: "Robin may <b>call</b> me about my trip." },
+    });
+    const visitor = await Visitor.arrive({ api, demo, path: "/contact", agent });
+    await visitor.leave({ name: "Noor", email: "noor@consent.example", consent: true });
+    const { context, page, complaints, done } = await signedIn();
+    await context.addInitScript((agent) => sessionStorage.setItem("diagent.scope", agent), agent);
+    await page.goto(`${dashboard}/leads`);
+    await page.locator("td q", { hasText: "Robin may <b>call</b> me about my trip." }).waitFor();
+    await page.locator(".consent time").waitFor();
     assert.deepEqual(complaints, []);
     await done();
   },

@@ -7,11 +7,11 @@ export class Visitor {
   #headers;
 
   /** A visitor who has the widget before them on a page of the site. */
-  static async arrive({ api, demo, path = "/pricing" }) {
+  static async arrive({ api, demo, path = "/pricing", agent = AGENT }) {
     const visitor = new Visitor();
     visitor.api = `${api}/api/v1/widget`;
     visitor.#headers = { origin: demo, "content-type": "application/json" };
-    const { data } = await visitor.#json("/init", { agent_id: AGENT, page_url: demo + path });
+    const { data } = await visitor.#json("/init", { agent_id: agent, page_url: demo + path });
     visitor.conversation = data.conversation_id;
     visitor.#headers.authorization = `Bearer ${data.jwt}`;
     return visitor;

@@ -26,8 +26,8 @@ use crate::{
     wait_for_position::MinPosition,
 };
 
-const LIST: &str = "SELECT lead_id, email, name, phone, fields, submissions::bigint, first_seen_at, last_seen_at, \
-    conversation_id, visitor_id FROM read.leads \
+const LIST: &str = "SELECT lead_id, email, name, phone, fields, consent, consented_at, submissions::bigint, \
+    first_seen_at, last_seen_at, conversation_id, visitor_id FROM read.leads \
     WHERE agent_id = $1 AND workspace_id = $2 AND ($3::text IS NULL OR email ILIKE $3 OR name ILIKE $3) \
     AND ($4::timestamptz IS NULL OR (last_seen_at, lead_id) < ($4, $5)) \
     ORDER BY last_seen_at DESC, lead_id DESC LIMIT $6";
@@ -35,7 +35,8 @@ const LIST: &str = "SELECT lead_id, email, name, phone, fields, submissions::big
 /// Rows that a CSV fetches at a time.
 const CSV_ROWS: i64 = 1_000;
 
-const CSV_HEADER: &str = "lead_id,email,name,phone,fields,submissions,first_seen_at,last_seen_at,conversation_id\r\n";
+const CSV_HEADER: &str = "lead_id,email,name,phone,fields,submissions,first_seen_at,last_seen_at,conversation_id,consent,\
+    consented_at\r\n";
 
 /// Which leads.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -61,6 +62,9 @@ pub struct LeadRow {
     phone: Option<String>,
     #[schema(value_type = Object)]
     fields: Value,
+    /// What was agreed to last, in the words that the form had then
+    consent: Option<String>,
+    consented_at: Option<Timestamp>,
     submissions: i64,
     first_seen_at: Timestamp,
     last_seen_at: Timestamp,
@@ -162,6 +166,10 @@ fn lead(row: &PgRow) -> sqlx::Result<LeadRow> {
         name: row.try_get("name")?,
         phone: row.try_get("phone")?,
         fields: row.try_get("fields")?,
+        consent: row.try_get("consent")?,
+        consented_at: row
+            .try_get::<Option<time::OffsetDateTime>, _>("consented_at")?
+            .map(Into::into),
         submissions: row.try_get("submissions")?,
         first_seen_at: time(row, "first_seen_at")?,
         last_seen_at: time(row, "last_seen_at")?,
@@ -182,6 +190,8 @@ fn csv_line(lead: &LeadRow) -> String {
         lead.first_seen_at.to_string(),
         lead.last_seen_at.to_string(),
         lead.conversation_id.clone().unwrap_or_default(),
+        lead.consent.clone().unwrap_or_default(),
+        lead.consented_at.map(|at| at.to_string()).unwrap_or_default(),
     ];
     format!("{}\r\n", cells.map(|cell| csv_cell(&cell)).join(","))
 }

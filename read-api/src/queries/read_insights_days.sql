@@ -9,18 +9,15 @@ begun AS (
     SELECT
         (c.started_at AT TIME ZONE 'UTC')::date AS day,
         c.message_count > 0 AS has_message,
-        c.human_requested OR c.claimed_by IS NOT NULL OR team.conversation_id IS NOT NULL AS is_handed_over
+        c.handed_over
     FROM read.conversations AS c
     CROSS JOIN span
-    LEFT JOIN (
-        SELECT DISTINCT m.conversation_id FROM read.messages AS m WHERE m.agent_id = $1 AND m.role = 'operator'
-    ) AS team ON team.conversation_id = c.conversation_id
     WHERE c.agent_id = $1 AND c.workspace_id = $2 AND c.started_at >= span.begins AND c.started_at < span.ends
 ),
 conversations AS (
     SELECT
         day, count(*) AS visits, count(*) FILTER (WHERE has_message) AS conversations,
-        count(*) FILTER (WHERE has_message AND is_handed_over) AS handed_over
+        count(*) FILTER (WHERE has_message AND handed_over) AS handed_over
     FROM begun
     GROUP BY GROUPING SETS ((day), ())
 ),

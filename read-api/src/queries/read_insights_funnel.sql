@@ -2,26 +2,17 @@
 WITH span AS (
     SELECT $3::date::timestamp AT TIME ZONE 'UTC' AS begins, ($4::date + 1)::timestamp AT TIME ZONE 'UTC' AS ends
 ),
-sure AS (
-    SELECT DISTINCT m.conversation_id
-    FROM read.messages AS m
-    CROSS JOIN span
-    WHERE m.agent_id = $1 AND m.role = 'assistant' AND NOT m.low_confidence AND m.created_at >= span.begins
-    UNION
-    SELECT m.conversation_id FROM read.messages AS m WHERE m.agent_id = $1 AND m.role = 'operator'
-),
 leads AS (
     SELECT DISTINCT l.conversation_id FROM read.leads AS l WHERE l.agent_id = $1 AND l.workspace_id = $2
 )
 SELECT
     count(*) AS visits,
     count(*) FILTER (WHERE c.message_count > 0) AS conversations,
-    count(*) FILTER (WHERE c.message_count > 0 AND sure.conversation_id IS NOT NULL) AS answered,
+    count(*) FILTER (WHERE c.message_count > 0 AND c.answered) AS answered,
     count(*) FILTER (
-        WHERE c.message_count > 0 AND sure.conversation_id IS NOT NULL AND leads.conversation_id IS NOT NULL
+        WHERE c.message_count > 0 AND c.answered AND leads.conversation_id IS NOT NULL
     ) AS leads
 FROM read.conversations AS c
 CROSS JOIN span
-LEFT JOIN sure ON sure.conversation_id = c.conversation_id
 LEFT JOIN leads ON leads.conversation_id = c.conversation_id
 WHERE c.agent_id = $1 AND c.workspace_id = $2 AND c.started_at >= span.begins AND c.started_at < span.ends

@@ -2,10 +2,11 @@
 //!
 //! Rare words are looked up in their index, which knows no order: what it finds is then sorted. Words that are everywhere
 //! are instead checked conversation by conversation, in order, until a page is full. Which of the two is a thousand times
-//! faster depends on the word, so that it is tried out, as far as that is cheap.
+//! faster depends on the word. The database estimates how many messages have it; where that says few, it is tried out.
 
 use edge::BadInput;
 use events::{ConversationId, WorkspaceId};
+use serde_json::Value;
 use sqlx::PgPool;
 
 const CHARS_MAX: usize = 200;
@@ -13,9 +14,16 @@ const CHARS_MAX: usize = 200;
 /// Messages that are looked up and sorted; words of more messages are everywhere.
 const RARE_MESSAGES_MAX: usize = 5_000;
 
+/// Messages by the database's own estimate, above which looking them up is not even tried: reading their places in the index
+/// costs more by then than finding a page of them in order.
+const ESTIMATE_MAX: u64 = 30_000;
+
 const MESSAGES: &str = "SELECT m.conversation_id FROM read.messages AS m WHERE m.workspace_id = $1 \
     AND to_tsvector('simple', 'w' || m.workspace_id || ' ' || regexp_replace(m.content, '\\W+', ' ', 'g')) \
     @@ to_tsquery('simple', $2) LIMIT $3";
+const ESTIMATE: &str = "EXPLAIN (FORMAT JSON) SELECT FROM read.messages AS m WHERE m.workspace_id = $1 \
+    AND to_tsvector('simple', 'w' || m.workspace_id || ' ' || regexp_replace(m.content, '\\W+', ' ', 'g')) \
+    @@ to_tsquery('simple', $2)";
 
 /// Where to look.
 #[derive(Debug, Default)]
@@ -72,6 +80,9 @@ impl Search {
             Typed::Words(words) => words,
         };
         let query = format!("w{workspace_id} & {}:*", words.join(":* & "));
+        if estimate(pool, workspace_id, &query).await? > ESTIMATE_MAX {
+            return Ok(Self::everywhere(query));
+        }
         let limit = i64::try_from(RARE_MESSAGES_MAX + 1).unwrap_or(i64::MAX);
         let mut found: Vec<String> = sqlx::query_scalar(MESSAGES)
             .bind(workspace_id.to_string())
@@ -81,14 +92,18 @@ impl Search {
             .fetch_all(pool)
             .await?;
         if found.len() > RARE_MESSAGES_MAX {
-            return Ok(Self {
-                conversations: None,
-                words: Some(query),
-            });
+            return Ok(Self::everywhere(query));
         }
         found.sort_unstable();
         found.dedup();
         Ok(Self::of(found))
+    }
+
+    const fn everywhere(query: String) -> Self {
+        Self {
+            conversations: None,
+            words: Some(query),
+        }
     }
 
     const fn of(conversations: Vec<String>) -> Self {
@@ -97,6 +112,17 @@ impl Search {
             words: None,
         }
     }
+}
+
+/// How many messages match, as the planner thinks: it keeps count of the words that are frequent.
+async fn estimate(pool: &PgPool, workspace_id: WorkspaceId, query: &str) -> sqlx::Result<u64> {
+    let plan: Value = sqlx::query_scalar(ESTIMATE)
+        .bind(workspace_id.to_string())
+        .bind(query)
+        .persistent(false)
+        .fetch_one(pool)
+        .await?;
+    Ok(plan[0]["Plan"]["Plan Rows"].as_u64().unwrap_or_default())
 }
 
 #[cfg(test)]

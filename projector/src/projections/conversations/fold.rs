@@ -17,6 +17,7 @@ const PREVIEW_CHARS_MAX: usize = 160;
 
 /// One row of `conversations`.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "they are columns")]
 pub(super) struct Conversation {
     pub(super) agent_id: String,
     pub(super) workspace_id: String,
@@ -30,6 +31,8 @@ pub(super) struct Conversation {
     pub(super) closed: bool,
     pub(super) message_count: i64,
     pub(super) low_confidence_count: i64,
+    pub(super) answered: bool,
+    pub(super) handed_over: bool,
     pub(super) satisfaction: Option<String>,
     pub(super) page_url: Option<String>,
     pub(super) locale: Option<String>,
@@ -165,7 +168,9 @@ impl Fold {
                     ..plain("assistant", "answered", content.expose(), *at)
                 };
                 self.said(id, &message_id.to_string(), recorded, message);
-                self.conversation(id, recorded).low_confidence_count += i64::from(*low_confidence);
+                let conversation = self.conversation(id, recorded);
+                conversation.low_confidence_count += i64::from(*low_confidence);
+                conversation.answered |= !low_confidence;
             }
             E::MessageReplied {
                 message_id,
@@ -178,6 +183,7 @@ impl Fold {
                     ..plain("operator", "posted", content.expose(), *at)
                 };
                 self.said(id, &message_id.to_string(), recorded, message);
+                self.conversation(id, recorded).answered = true;
             }
             E::MessageFailed { message_id, code, .. } => {
                 self.close_turn(id, recorded, &message_id.to_string(), Outcome::failed(code));
@@ -196,7 +202,11 @@ impl Fold {
                 self.cleared
                     .insert(id.to_owned(), stored::sequence(recorded.position.sequence));
             }
-            E::HumanRequested { .. } => self.conversation(id, recorded).human_requested = true,
+            E::HumanRequested { .. } => {
+                let conversation = self.conversation(id, recorded);
+                conversation.human_requested = true;
+                conversation.handed_over = true;
+            }
             E::ConversationRated { rating, .. } => {
                 self.conversation(id, recorded).satisfaction = Some(satisfaction_name(*rating).to_owned());
             }
@@ -206,6 +216,7 @@ impl Fold {
                 conversation.claimed_by = Some(stored::text(&operator.name));
                 conversation.claimed_by_id = Some(stored::text(&operator.id));
                 conversation.human_requested = false;
+                conversation.handed_over = true;
             }
             E::Released { .. } => {
                 let conversation = self.conversation(id, recorded);
@@ -214,7 +225,11 @@ impl Fold {
             }
             E::Closed { .. } => {
                 self.end_turn(id, recorded, Outcome::ABANDONED);
-                self.conversation(id, recorded).closed = true;
+                let conversation = self.conversation(id, recorded);
+                conversation.closed = true;
+                conversation.claimed_by = None;
+                conversation.claimed_by_id = None;
+                conversation.human_requested = false;
             }
         }
     }
@@ -239,6 +254,8 @@ impl Fold {
             closed: false,
             message_count: 0,
             low_confidence_count: 0,
+            answered: false,
+            handed_over: false,
             satisfaction: None,
             page_url: None,
             locale: None,

@@ -34,6 +34,8 @@ fn conversation(row: &PgRow) -> sqlx::Result<Conversation> {
         closed: row.try_get("closed")?,
         message_count: row.try_get("message_count")?,
         low_confidence_count: row.try_get("low_confidence_count")?,
+        answered: row.try_get("answered")?,
+        handed_over: row.try_get("handed_over")?,
         satisfaction: row.try_get("satisfaction")?,
         page_url: row.try_get("page_url")?,
         locale: row.try_get("locale")?,

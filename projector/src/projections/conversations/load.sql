@@ -12,6 +12,8 @@ SELECT
     closed,
     message_count,
     low_confidence_count,
+    answered,
+    handed_over,
     satisfaction,
     page_url,
     locale,

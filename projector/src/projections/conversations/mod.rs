@@ -28,10 +28,10 @@ const FORGET: &str = "WITH gone AS (
 
 impl Projection for Conversations {
     const NAME: &'static str = "conversations";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const CATEGORIES: &'static [Category] = &[Category::Visitor, Category::Conversation];
     const EXPOSES: &'static [&'static str] = &["conversations", "messages"];
-    const SCHEMA: &'static str = include_str!("../../../../migrations/conversations/v1.sql");
+    const SCHEMA: &'static str = include_str!("../../../../migrations/conversations/v2.sql");
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
         let forgotten = Forgotten::within(batch);

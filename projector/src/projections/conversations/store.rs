@@ -96,6 +96,8 @@ async fn upsert_conversations(connection: &mut PgConnection, fold: &Fold) -> sql
         .bind(optional(|row| &row.preview))
         .bind(optional(|row| &row.open_message_id))
         .bind(optional(|row| &row.open_answer_id))
+        .bind(rows.values().map(|row| row.answered).collect::<Vec<_>>())
+        .bind(rows.values().map(|row| row.handed_over).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

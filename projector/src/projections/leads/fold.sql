@@ -14,7 +14,11 @@ WITH folded AS (
         )[1] AS name,
         (
             array_agg(phone ORDER BY submitted_at DESC, partition DESC, sequence DESC) FILTER (WHERE phone IS NOT NULL)
-        )[1] AS phone
+        )[1] AS phone,
+        (
+            array_agg(consent ORDER BY submitted_at DESC, partition DESC, sequence DESC) FILTER (WHERE consent IS NOT NULL)
+        )[1] AS consent,
+        max(submitted_at) FILTER (WHERE consent IS NOT NULL) AS consented_at
     FROM lead_submissions
     WHERE lead_id = ANY($1)
     GROUP BY lead_id
@@ -36,6 +40,8 @@ SET
     name = folded.name,
     phone = folded.phone,
     fields = coalesce(merged.fields, '{}'),
+    consent = folded.consent,
+    consented_at = folded.consented_at,
     submissions = folded.submissions,
     first_seen_at = folded.first_seen_at,
     last_seen_at = folded.last_seen_at,

@@ -30,10 +30,10 @@ const DROP: &str = "DELETE FROM leads WHERE lead_id = ANY($1)
 
 impl Projection for Leads {
     const NAME: &'static str = "leads";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const CATEGORIES: &'static [Category] = &[Category::Lead, Category::Visitor];
     const EXPOSES: &'static [&'static str] = &["leads", "lead_submissions"];
-    const SCHEMA: &'static str = include_str!("../../../../migrations/leads/v1.sql");
+    const SCHEMA: &'static str = include_str!("../../../../migrations/leads/v2.sql");
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
         let forgotten = Forgotten::within(batch);
@@ -74,6 +74,7 @@ struct Submission {
     name: Option<String>,
     phone: Option<String>,
     fields: Value,
+    consent: Option<String>,
     submitted_at: OffsetDateTime,
     partition: i32,
     sequence: i64,
@@ -87,8 +88,8 @@ impl Submission {
             name,
             phone,
             fields,
+            consent,
             at,
-            ..
         }) = &recorded.event
         else {
             return None;
@@ -117,6 +118,7 @@ impl Submission {
             name: name.as_ref().and_then(given),
             phone: phone.as_ref().and_then(given),
             fields: stored::json(fields.into_iter().collect()),
+            consent: consent.as_deref().map(stored::text),
             submitted_at: at.to_offset_date_time(),
             partition,
             sequence,
@@ -142,6 +144,7 @@ async fn submit(connection: &mut PgConnection, rows: &[Submission]) -> sqlx::Res
         .bind(rows.iter().map(|row| row.submitted_at).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.partition).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.sequence).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.consent.as_deref()).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

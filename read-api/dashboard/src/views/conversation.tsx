@@ -1,6 +1,6 @@
 // One conversation: everything that was written, and what a person can do in it.
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { ApiError } from "../api";
 import { useTeam } from "../context";
@@ -64,11 +64,11 @@ function Loaded({ conversation, error, refresh, back }: LoadedProps) {
   useEffect(() => {
     if (document.activeElement === document.body || !document.activeElement?.checkVisibility()) title.current?.focus();
   }, []);
-  const act = async (action: Action) => {
+  const act = async (action: Action, body?: object) => {
     setBusy(action);
     setProblem(null);
     try {
-      refresh(await api.act(conversation.conversation_id, action));
+      refresh(await api.act(conversation.conversation_id, action, body));
     } catch (failure) {
       setProblem((failure as Error).message);
       refresh();
@@ -101,7 +101,29 @@ function Loaded({ conversation, error, refresh, back }: LoadedProps) {
                 Give back
               </button>
             )}
-            <CloseButton disabled={busy !== null} onClose={() => act("close")} />
+            {conversation.state === "claimed" && !isMine && (
+              <AskedTwice
+                label="Take over"
+                question={`Take it over from ${conversation.claimed_by}?`}
+                yes="Take it over"
+                no="Leave it"
+                disabled={busy !== null}
+                onYes={() => act("claim", { instead_of: conversation.claimed_by_id })}
+              >
+                {conversation.claimed_by} cannot write in it then. The visitor sees that somebody else is there.
+              </AskedTwice>
+            )}
+            <AskedTwice
+              label="Close"
+              question="Close this conversation?"
+              yes="Close it"
+              no="Keep it open"
+              isDanger
+              disabled={busy !== null}
+              onYes={() => act("close")}
+            >
+              The visitor cannot write in it any more. Their next message begins a new one.
+            </AskedTwice>
           </div>
         )}
       </header>
@@ -194,22 +216,34 @@ function Details({ conversation }: { conversation: ConversationView }) {
   );
 }
 
-/** Closing cannot be undone, so it is asked twice. */
-function CloseButton({ disabled, onClose }: { disabled: boolean; onClose: () => void }) {
+type AskedTwiceProps = {
+  label: string;
+  question: string;
+  yes: string;
+  no: string;
+  isDanger?: boolean;
+  disabled: boolean;
+  onYes: () => void;
+  children: preact.ComponentChildren;
+};
+
+/** A button for what cannot be undone, or is at somebody's expense. */
+function AskedTwice({ label, question, yes, no, isDanger, disabled, onYes, children }: AskedTwiceProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const title = useId();
   return (
     <>
       <button type="button" class="button" disabled={disabled} onClick={() => dialog.current?.showModal()}>
-        Close
+        {label}
       </button>
-      <dialog ref={dialog} aria-labelledby="close-title">
+      <dialog ref={dialog} aria-labelledby={title}>
         <form method="dialog">
-          <h2 id="close-title">Close this conversation?</h2>
-          <p>The visitor cannot write in it any more. Their next message begins a new one.</p>
+          <h2 id={title}>{question}</h2>
+          <p>{children}</p>
           <div class="actions">
-            <button class="button">Keep it open</button>
-            <button class="button danger" onClick={onClose}>
-              Close it
+            <button class="button">{no}</button>
+            <button class={isDanger ? "button danger" : "button primary"} onClick={onYes}>
+              {yes}
             </button>
           </div>
         </form>

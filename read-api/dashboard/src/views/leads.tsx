@@ -3,7 +3,7 @@
 import { useMemo, useState } from "preact/hooks";
 
 import { useTeam } from "../context";
-import { formatAge, formatFull } from "../format";
+import { formatAge, formatFull, formatMoment } from "../format";
 import { useLive, useNow, useSettled } from "../live";
 import { Icon } from "../parts/icons";
 import { Link } from "../parts/link";
@@ -86,6 +86,7 @@ function Table({ rows }: { rows: Lead[] }) {
           <th scope="col">Contact</th>
           <th scope="col">Phone</th>
           <th scope="col">Answers</th>
+          <th scope="col">Agreed to</th>
           <th scope="col" class="number">
             Sent
           </th>
@@ -107,6 +108,9 @@ function Table({ rows }: { rows: Lead[] }) {
             <td data-label="Phone">{lead.phone ? <a href={`tel:${lead.phone.replaceAll(/[^+\d]/g, "")}`}>{lead.phone}</a> : <span class="muted">–</span>}</td>
             <td data-label="Answers">
               <Fields fields={lead.fields} />
+            </td>
+            <td data-label="Agreed to">
+              <Consent lead={lead} />
             </td>
             <td data-label="Sent" class="number">
               {lead.submissions}×
@@ -135,6 +139,19 @@ function Fields({ fields }: { fields: Record<string, unknown> }) {
         </li>
       ))}
     </ul>
+  );
+}
+
+/** In the words that the form had then. */
+function Consent({ lead: { consent, consented_at } }: { lead: Lead }) {
+  if (!consent || !consented_at) return <span class="muted">–</span>;
+  return (
+    <div class="consent">
+      <q>{consent}</q>
+      <time class="muted small" dateTime={consented_at} title={formatFull(consented_at)}>
+        {formatMoment(consented_at)}
+      </time>
+    </div>
   );
 }
 

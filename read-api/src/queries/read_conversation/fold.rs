@@ -159,6 +159,9 @@ impl Fold {
             E::Closed { .. } => {
                 self.end_turn("abandoned", None);
                 self.is_closed = true;
+                self.conversation.claimed_by = None;
+                self.conversation.claimed_by_id = None;
+                self.conversation.human_requested = false;
             }
         }
     }
