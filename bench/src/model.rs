@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use axum::{Router, body::Body, response::IntoResponse, routing::post};
+use axum::{Router, body::Body, response::IntoResponse, routing::post, serve::ListenerExt as _};
 use bytes::Bytes;
 use tokio::{net::TcpListener, sync::watch};
 
@@ -41,7 +41,9 @@ impl Model {
             }),
         );
         #[expect(clippy::disallowed_methods, reason = "the model lives as long as the bench")]
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        tokio::spawn(
+            async move { axum::serve(listener.tap_io(|socket| drop(socket.set_nodelay(true))), router).await },
+        );
         Ok(Self { address, go_on })
     }
 }

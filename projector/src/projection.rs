@@ -138,6 +138,17 @@ impl Registered {
         self.categories.contains(&category)
     }
 
+    /// Whether it is given what stands on a NATS subject: `evt.<p>.<category>.…` or `ctl.<category>.…`.
+    pub fn reads_subject(&self, subject: &str) -> bool {
+        let mut tokens = subject.split('.');
+        let category = match tokens.next() {
+            Some("evt") => tokens.nth(1),
+            Some("ctl") => tokens.next(),
+            _ => None,
+        };
+        category.is_some_and(|token| self.categories.iter().any(|category| category.as_str() == token))
+    }
+
     /// [`Projection::apply`].
     ///
     /// # Errors

@@ -207,8 +207,16 @@ impl Turn {
     }
 }
 
-/// The conversation without its snapshot is only slower to load, so a failure is no failure of the turn.
-pub(crate) async fn snapshot(worker: &Worker, subject: &Subject) {
+/// Messages from one snapshot of a conversation to the next: what is folded on top of one when it is read cold.
+const SNAPSHOT_EVERY: u64 = 8;
+
+/// Keeps a snapshot of a conversation whose turn is over, if it is time for one; `messages` were written up to the
+/// question. Without it the conversation is only slower to load, so a failure is no failure of the turn.
+pub(crate) async fn snapshot(worker: &Worker, subject: &Subject, messages: u64) {
+    let (before, after) = (messages.saturating_sub(1), messages + 1);
+    if after / SNAPSHOT_EVERY == before / SNAPSHOT_EVERY {
+        return;
+    }
     let saved = async {
         let loaded = worker.log.load::<Conversation>(subject).await?;
         if loaded.sequence == 0 {

@@ -134,7 +134,7 @@ pub(crate) async fn run(worker: &Worker, due: Due) -> Result<(), LogError> {
         Err(failure) => end::fail(worker, &turn, failure, &mut frames).await?,
     };
     metrics::turn_ended(outcome, started.elapsed());
-    end::snapshot(worker, &turn.subject).await;
+    end::snapshot(worker, &turn.subject, state.messages()).await;
     Ok(())
 }
 

@@ -106,7 +106,10 @@ impl Forwarder {
     /// Answers how it ended.
     async fn forward(mut self, mut turn: Turn) -> &'static str {
         match self.lines(&mut turn).await {
-            Ok(outcome) => outcome,
+            Ok(outcome) => {
+                turn.remember().await;
+                outcome
+            }
             Err(lost) => lost.outcome(),
         }
     }

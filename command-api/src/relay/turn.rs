@@ -124,6 +124,18 @@ impl Turn {
         None
     }
 
+    /// Reads how the conversation stands after the answer, which a responder wrote: the visitor's next message is then decided
+    /// on it at once.
+    pub async fn remember(&self) {
+        if let Err(error) = self.log.load::<Conversation>(&self.subject).await {
+            tracing::debug!(
+                message.id = %self.answer_id,
+                error = &error as &dyn std::error::Error,
+                "a conversation is read again when it is needed"
+            );
+        }
+    }
+
     async fn take(&mut self, frame: Frame) {
         self.silence = SILENCE_FIRST;
         if self.queue.take(&frame) != Arrival::Gap {

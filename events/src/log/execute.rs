@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_nats::jetstream::stream::RawMessageErrorKind;
 use cqrs_es::{AggregateError, EventStore, event_sink::EventSink};
 
 use super::{ExecuteError, Log, LogError, Stored};
@@ -19,6 +20,16 @@ pub struct Loaded<A> {
     pub state: Arc<A>,
     /// 0 when there are no events.
     pub sequence: u64,
+}
+
+impl<A: Default> Loaded<A> {
+    /// An aggregate without events.
+    fn nothing() -> Self {
+        Self {
+            state: Arc::default(),
+            sequence: 0,
+        }
+    }
 }
 
 impl<A> Clone for Loaded<A> {
@@ -114,36 +125,31 @@ impl Log {
         let known = cache.get(subject);
         let start = match known.clone() {
             Some(loaded) => loaded,
-            None => self.snapshot(subject).await?.unwrap_or_else(|| Loaded {
-                state: Arc::default(),
-                sequence: 0,
-            }),
+            None => self.snapshot(subject).await?.unwrap_or_else(Loaded::nothing),
         };
-        let tail = self.tail::<A>(subject, start.sequence).await?;
-        let loaded = match tail.last() {
-            None if start.sequence > 0 && !self.still_stands(subject, start.sequence).await? => {
+        let loaded = match self.tail::<A>(subject, start.sequence).await? {
+            Some(tail) => fold(start, tail),
+            // A replica that has not caught up.
+            None if self.still_stands(subject, start.sequence).await? => start,
+            None => {
                 // The events that this state was built from were erased.
                 cache.remove(subject);
-                let tail = self.tail::<A>(subject, 0).await?;
-                fold(
-                    Loaded {
-                        state: Arc::default(),
-                        sequence: 0,
-                    },
-                    tail,
-                )
+                let tail = self.tail::<A>(subject, 0).await?.unwrap_or_default();
+                fold(Loaded::nothing(), tail)
             }
-            _ => fold(start, tail),
         };
         cache.insert(*subject, loaded.clone());
         Ok(loaded)
     }
 
-    /// Whether the subject's last message is the one at `sequence`.
+    /// Whether the log holds the event at `sequence`, by the word of the partition's leader.
     async fn still_stands(&self, subject: &Subject, sequence: u64) -> Result<bool, LogError> {
-        let stream = subject.partition(self.partitions()).stream();
-        let last = super::direct_get::last(self, &stream, &subject.text(self.partitions())).await?;
-        Ok(last.is_some_and(|message| message.sequence >= sequence))
+        let stream = self.stream(subject.partition(self.partitions())).await?;
+        match stream.get_raw_message(sequence).await {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(false),
+            Err(error) => Err(LogError::request("look for an event")(error)),
+        }
     }
 
     async fn receipt<A: Stored>(

@@ -114,6 +114,7 @@ impl<A: Stored> EventStore<A> for Log {
         let tail = self.tail::<A>(&subject, 0).await.map_err(to_aggregate_error)?;
         Ok(tail
             .into_iter()
+            .flatten()
             .map(|(sequence, payload)| envelope(aggregate_id, sequence, payload, HashMap::new()))
             .collect())
     }
@@ -169,16 +170,21 @@ impl<A: Stored> EventStore<A> for Log {
 }
 
 impl Log {
-    /// The events on `subject` after `sequence`, each with its own.
+    /// The events on `subject` after `sequence`, each with its own; none at all when the event at `sequence` was not found
+    /// before them. 0 is before the first.
     pub(super) async fn tail<A: Stored>(
         &self,
         subject: &Subject,
         sequence: u64,
-    ) -> Result<Vec<(u64, A::Event)>, LogError> {
+    ) -> Result<Option<Vec<(u64, A::Event)>>, LogError> {
         let stream = subject.partition(self.partitions()).stream();
-        let messages = direct_get::from(self, &stream, &subject.text(self.partitions()), sequence + 1).await?;
+        let mut messages = direct_get::from(self, &stream, &subject.text(self.partitions()), sequence)
+            .await?
+            .into_iter();
+        if sequence > 0 && messages.next().is_none_or(|known| known.sequence != sequence) {
+            return Ok(None);
+        }
         messages
-            .into_iter()
             .map(|message| {
                 let unreadable = |source| ReadError {
                     position: Some(crate::Position {
@@ -192,7 +198,8 @@ impl Log {
                     .map_err(|error| LogError::Unreadable(Box::new(unreadable(error))))?;
                 Ok((message.sequence, event))
             })
-            .collect()
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// `events` as messages for `subject`.

@@ -95,6 +95,34 @@ async fn an_erased_state_is_not_remembered_anywhere() {
 }
 
 #[tokio::test]
+async fn what_comes_after_an_erasure_is_not_added_to_what_was_before_it() {
+    let Bench { log, nats } = Bench::start().await;
+    let other = connect(&nats).await;
+    let someone = Someone::new();
+    run(&log, &someone.conversation(), post("my secret")).await;
+    other
+        .load::<Conversation>(&someone.conversation())
+        .await
+        .expect("remembered");
+
+    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default())
+        .await
+        .expect("erased");
+    run(&log, &someone.conversation(), post("hello again")).await;
+
+    let state = other
+        .load::<Conversation>(&someone.conversation())
+        .await
+        .expect("state")
+        .state;
+    let said: Vec<&str> = state
+        .recent_messages()
+        .map(|message| message.content.expose().as_str())
+        .collect();
+    assert_eq!(said, ["hello again"]);
+}
+
+#[tokio::test]
 async fn the_tokens_of_an_erased_visitor_die_on_every_instance() {
     let Bench { log, nats } = Bench::start().await;
     let elsewhere = connect(&nats).await.revocations().await.expect("revocations");

@@ -5,7 +5,7 @@
 //! would not do: whoever had it before may still wait for messages there (a process that was paused does), and the server
 //! would go on handing it a share of them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::{
     AckKind, ErrorCode, Message,
@@ -17,6 +17,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout_at};
 
 use super::{BatchLimits, Slot, trouble::Trouble};
+use crate::projection::Registered;
 
 /// One question to the server is open this long; while it is, an event arrives without being asked for.
 const EXPIRES: Duration = Duration::from_secs(30);
@@ -26,20 +27,32 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_mins(2);
 /// Bytes of a batch, beyond its last message.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Events that the projection does not read only move its checkpoint, which a reader may wait for: at most this long.
+const UNREAD_LINGER: Duration = Duration::from_millis(250);
 
 /// The messages after a place in a partition.
 pub(super) struct Feed {
+    projection: Arc<Registered>,
     messages: pull::Stream,
     limits: BatchLimits,
     /// Taken from the server, and not yet given on. Kept here, so that a call to [`Feed::next`] may be dropped.
     waiting: Vec<Message>,
     waiting_bytes: usize,
+    /// Since when something waits.
+    waiting_since: Instant,
+    /// Whether the projection reads one of those that wait.
+    is_read: bool,
     last_batch_at: Option<Instant>,
 }
 
 impl Feed {
-    /// Opens a consumer for `slot` after `sequence`.
-    pub(super) async fn open(log: &Log, slot: &Slot, sequence: u64, limits: BatchLimits) -> Result<Self, Trouble> {
+    /// Opens a consumer of `projection` for `slot` after `sequence`.
+    pub(super) async fn open(
+        log: &Log,
+        (projection, slot): (&Arc<Registered>, &Slot),
+        sequence: u64,
+        limits: BatchLimits,
+    ) -> Result<Self, Trouble> {
         let name = slot.version.consumer(slot.partition);
         let stream = log.stream(slot.partition).await?;
         let config = pull::Config {
@@ -68,29 +81,30 @@ impl Feed {
             .await
             .map_err(Trouble::request("read a partition"))?;
         Ok(Self {
+            projection: Arc::clone(projection),
             messages,
             limits,
             waiting: Vec::new(),
             waiting_bytes: 0,
+            waiting_since: Instant::now(),
+            is_read: false,
             last_batch_at: None,
         })
     }
 
-    /// The next batch: at once after a pause, else when it is full or the last one is long enough ago. May be dropped while
-    /// it waits; nothing is lost by that.
+    /// The next batch: at once after a pause, else when it is full or the last one is long enough ago. One that holds nothing
+    /// for the projection waits longer. May be dropped while it waits; nothing is lost by that.
     pub(super) async fn next(&mut self) -> Result<Vec<Message>, Trouble> {
         if self.waiting.is_empty() {
             let message = self.messages.next().await;
+            self.waiting_since = Instant::now();
             self.take(message)?;
         }
-        let until = self
-            .last_batch_at
-            .map_or_else(Instant::now, |last| last + self.limits.linger);
         while self.waiting.len() < self.limits.events && self.waiting_bytes < BYTES_MAX {
             let ready = self.messages.next().now_or_never();
             let message = match ready {
                 Some(message) => message,
-                None => match timeout_at(until, self.messages.next()).await {
+                None => match timeout_at(self.until(), self.messages.next()).await {
                     Ok(message) => message,
                     Err(_) => break,
                 },
@@ -99,7 +113,18 @@ impl Feed {
         }
         self.last_batch_at = Some(Instant::now());
         self.waiting_bytes = 0;
+        self.is_read = false;
         Ok(std::mem::take(&mut self.waiting))
+    }
+
+    /// When what waits is a batch, whether or not more comes.
+    fn until(&self) -> Instant {
+        if self.is_read {
+            self.last_batch_at
+                .map_or_else(Instant::now, |last| last + self.limits.linger)
+        } else {
+            self.waiting_since + UNREAD_LINGER
+        }
     }
 
     fn take(&mut self, message: Option<Result<Message, pull::MessagesError>>) -> Result<(), Trouble> {
@@ -111,6 +136,7 @@ impl Feed {
             })?
             .map_err(Trouble::request(attempted))?;
         self.waiting_bytes += message.payload.len();
+        self.is_read |= self.projection.reads_subject(&message.subject);
         self.waiting.push(message);
         Ok(())
     }

@@ -84,7 +84,7 @@ impl Intake {
         self.first_stored_at.get_or_insert(stored_at);
         self.last_stored_at = Some(stored_at);
         // A category that this binary does not know is none of this projection's.
-        if !is_read(projection, &message.subject) {
+        if !projection.reads_subject(&message.subject) {
             return;
         }
         let Ok(subject) = message.subject.parse::<Subject>() else {
@@ -120,15 +120,4 @@ impl Intake {
 /// Forgets the subjects of an erased visitor.
 pub(super) fn unblock(blocked: &mut BTreeSet<String>, erased: Visitor) {
     blocked.retain(|text| text.parse::<Subject>().ok().as_ref().and_then(visitor) != Some(erased));
-}
-
-/// Whether the projection reads the category of a NATS subject: `evt.<p>.<category>.…` or `ctl.<category>.…`.
-fn is_read(projection: &Registered, subject: &str) -> bool {
-    let mut tokens = subject.split('.');
-    let category = match tokens.next() {
-        Some("evt") => tokens.nth(1),
-        Some("ctl") => tokens.next(),
-        _ => None,
-    };
-    category.is_some_and(|token| projection.categories.iter().any(|category| category.as_str() == token))
 }

@@ -176,7 +176,11 @@ impl PartitionLoop {
 
     async fn open(&mut self) -> Result<Feed, Trouble> {
         let Applier {
-            runner, slot, epoch, ..
+            runner,
+            projection,
+            slot,
+            epoch,
+            ..
         } = &self.applier;
         let checkpoint = checkpoint::read(&runner.pool, slot, *epoch).await?;
         self.check_log(&checkpoint).await?;
@@ -188,7 +192,7 @@ impl PartitionLoop {
         self.erased.passed(self.sequence);
         dead_letters::retry_unreadable(&runner.pool, slot).await?;
         self.blocked = dead_letters::blocked(&runner.pool, slot).await?;
-        Feed::open(&runner.log, slot, checkpoint.sequence, runner.limits).await
+        Feed::open(&runner.log, (projection, slot), checkpoint.sequence, runner.limits).await
     }
 
     /// Whether the checkpoint is a place in the log that stands on the server now.
