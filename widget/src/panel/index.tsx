@@ -56,8 +56,8 @@ export const mount: PanelModule["mount"] = (widget: Widget): Panel => {
     close() {
       place.hidden = true;
     },
-    send: (text) => void chat.send(text),
-    requestPerson: () => void chat.requestPerson(),
+    send: (text) => void chat.writing.send(text),
+    requestPerson: () => void chat.menu.requestPerson(),
     offer: ({ message, label, accepted }) => chat.note(message, { label, run: accepted }, "offer"),
     welcomed: (welcome) => chat.load(welcome),
     dressed: changed,

@@ -12,9 +12,9 @@ export function Composer({ chat }: { chat: Chat }): VNode {
   const input = useRef<HTMLTextAreaElement>(null);
   const [text, setText] = useState("");
   // A message that could not be sent comes back to where it was written.
-  if (chat.draft) {
-    setText(chat.draft);
-    chat.draft = "";
+  if (chat.writing.draft) {
+    setText(chat.writing.draft);
+    chat.writing.draft = "";
   }
   useLayoutEffect(() => {
     const box = input.current;
@@ -26,7 +26,7 @@ export function Composer({ chat }: { chat: Chat }): VNode {
   if (chat.isClosed) {
     return (
       <div class="composer over">
-        <button type="button" class="filled" onClick={() => void chat.restart()}>
+        <button type="button" class="filled" onClick={() => void chat.menu.restart()}>
           {strings.startNew}
         </button>
       </div>
@@ -34,10 +34,10 @@ export function Composer({ chat }: { chat: Chat }): VNode {
   }
   const submit = () => {
     const message = text.trim();
-    if (!message || chat.isBusy) return;
+    if (!message || chat.writing.isBusy) return;
     setText("");
     input.current?.focus();
-    void chat.send(message);
+    void chat.writing.send(message);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -68,12 +68,12 @@ export function Composer({ chat }: { chat: Chat }): VNode {
           }}
           onKeyDown={onKeyDown}
         />
-        {chat.turn ? (
-          <button type="button" class="send stop" aria-label={strings.stop} onClick={() => chat.stop()}>
+        {chat.writing.turn ? (
+          <button type="button" class="send stop" aria-label={strings.stop} onClick={() => chat.writing.stop()}>
             <Icon name="stop" />
           </button>
         ) : (
-          <button type="submit" class="send" aria-label={strings.send} aria-disabled={text.trim() === "" || chat.isSending}>
+          <button type="submit" class="send" aria-label={strings.send} aria-disabled={text.trim() === "" || chat.writing.isSending}>
             <Icon name="send" />
           </button>
         )}

@@ -11,9 +11,9 @@ export function Confirm({ chat, question }: { chat: Chat; question: Question }):
     cancel.current?.focus();
   }, []);
   const [title, text, yes, run] = {
-    clear: [strings.clearTitle, strings.clearText, strings.clear, () => void chat.clear()] as const,
-    end: [strings.endTitle, strings.endText, strings.end, () => void chat.end()] as const,
-    forget: [strings.forgetTitle, strings.forgetText, strings.forget, () => void chat.forget()] as const,
+    clear: [strings.clearTitle, strings.clearText, strings.clear, () => void chat.menu.clear()] as const,
+    end: [strings.endTitle, strings.endText, strings.end, () => void chat.menu.end()] as const,
+    forget: [strings.forgetTitle, strings.forgetText, strings.forget, () => void chat.menu.forget()] as const,
   }[question];
   return (
     <div class="veil">

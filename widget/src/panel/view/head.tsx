@@ -47,11 +47,11 @@ interface Item {
 function items(chat: Chat): Item[] {
   const { strings } = chat;
   const some: (Item | false)[] = [
-    !chat.claimedBy && !chat.isClosed && { icon: "person", label: strings.person, run: () => void chat.requestPerson() },
+    !chat.claimedBy && !chat.isClosed && { icon: "person", label: strings.person, run: () => void chat.menu.requestPerson() },
     { icon: "mail", label: strings.leave, run: () => chat.show("lead") },
     { icon: "clear", label: strings.clear, run: () => chat.ask("clear") },
     !chat.isClosed && { icon: "end", label: strings.end, run: () => chat.ask("end") },
-    { icon: "download", label: strings.download, run: () => void chat.download() },
+    { icon: "download", label: strings.download, run: () => void chat.menu.download() },
     { icon: "forget", label: strings.forget, run: () => chat.ask("forget"), isDanger: true },
   ];
   return some.filter((item) => item !== false);

@@ -74,7 +74,7 @@ export function Log({ chat }: { chat: Chat }): VNode {
                   type="button"
                   onClick={() => {
                     widget.telemetry.track("prompt.click", { prompt });
-                    void chat.send(prompt);
+                    void chat.writing.send(prompt);
                   }}
                 >
                   {prompt}

@@ -118,7 +118,7 @@ export function NoteLine({ note, chat }: { note: Note; chat: Chat }): VNode {
   const [isRated, setRated] = useState(false);
   const rate = (rating: "good" | "bad") => {
     setRated(true);
-    void chat.rateConversation(rating);
+    void chat.menu.rateConversation(rating);
   };
   return (
     <div class={`note ${note.tone}`}>
