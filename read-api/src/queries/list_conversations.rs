@@ -132,7 +132,8 @@ pub(super) async fn list(
         .bind(after.map(|cursor| cursor.id))
         .bind(limit + 1)
         .bind(filter.low_confidence)
-        .bind(filter.has_messages);
+        .bind(filter.has_messages)
+        .bind(search.patterns);
     // Planned for its filters each time: a plan for all of them uses no index of any of them.
     let rows = query.persistent(false).fetch_all(&app.pool).await?;
     let rows = rows.iter().map(conversation).collect::<sqlx::Result<Vec<_>>>()?;

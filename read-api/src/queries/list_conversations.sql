@@ -1,5 +1,5 @@
 -- $1 agents, $2 workspace, $3 state, $4 human requested, $5 from, $6 to, $7 conversations, $8 words, $9 and $10 cursor, $11 limit,
--- $12 low confidence, $13 has messages. Each agent's part comes from the index of its order; the parts are merged.
+-- $12 low confidence, $13 has messages, $14 patterns. Each agent's part comes from the index of its order; the parts are merged.
 SELECT found.*
 FROM unnest($1::text[]) AS agent (id)
 CROSS JOIN LATERAL (
@@ -22,6 +22,7 @@ CROSS JOIN LATERAL (
             FROM read.messages AS m
             WHERE m.conversation_id = c.conversation_id
                 AND m.workspace_id = $2
+                AND m.content ILIKE ALL ($14::text[])
                 AND to_tsvector('simple', 'w' || m.workspace_id || ' ' || regexp_replace(m.content, '\W+', ' ', 'g'))
                     @@ to_tsquery('simple', $8)
             LIMIT 1
