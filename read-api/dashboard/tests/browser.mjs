@@ -353,6 +353,8 @@ const checks = {
     for (const view of VIEWS) {
       await show(page, view);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${view} sticks out`);
+      const widths = await page.locator("figure").evaluateAll((charts) => charts.map((chart) => chart.clientWidth));
+      assert.ok(widths.every((width) => width > 0.8 * PHONE.width), `charts of ${view} stand side by side: ${widths}`);
     }
     assert.deepEqual(complaints, []);
     await done();
