@@ -40,6 +40,9 @@ pub struct InfraArgs {
 /// Where a running `diagent up` notes the address of its PostgreSQL, for operators' commands beside it.
 pub const DATABASE_FILE: &str = "secrets/database_url";
 
+/// Where it notes the address of its embedding model.
+pub const EMBEDDING_FILE: &str = "secrets/embedding_url";
+
 /// Where it notes the address of its NATS.
 pub const NATS_FILE: &str = "secrets/nats_url";
 
@@ -100,13 +103,24 @@ impl InfraArgs {
         if self.nats_url.is_some() {
             return Ok(self.nats_url.clone());
         }
+        self.ups(NATS_FILE)
+    }
+
+    /// What a `diagent up` that runs on the data folder has noted in `file`; none when there is no such process or note.
+    ///
+    /// # Errors
+    /// The data folder cannot be read.
+    pub fn ups(&self, file: &str) -> anyhow::Result<Option<String>> {
         // What is noted outlives the process that noted it.
         if DataDir::owner(&self.data_dir)?.is_none() {
             return Ok(None);
         }
-        let file = self.data_dir.join(NATS_FILE);
-        let url = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        Ok(Some(url))
+        let file = self.data_dir.join(file);
+        match std::fs::read_to_string(&file) {
+            Ok(note) => Ok(Some(note)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+        }
     }
 
     /// Connects a role to the log.

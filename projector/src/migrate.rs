@@ -29,6 +29,10 @@ const SHARED: &[(&str, &str)] = &[
         "shared/0005_operators.sql",
         include_str!("../../migrations/shared/0005_operators.sql"),
     ),
+    (
+        "shared/0006_unused_embeddings.sql",
+        include_str!("../../migrations/shared/0006_unused_embeddings.sql"),
+    ),
 ];
 
 /// Applied as soon as the database has pgvector.

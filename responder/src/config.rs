@@ -26,6 +26,9 @@ pub struct Config {
 
     #[command(flatten)]
     pub model: ModelConfig,
+
+    #[command(flatten)]
+    pub embedding: EmbeddingConfig,
 }
 
 impl Config {
@@ -65,6 +68,51 @@ pub struct ModelConfig {
     pub llm_stall_seconds: u64,
 }
 
+/// The embedding model; without an address, passages are found by their words alone.
+#[derive(Debug, Clone, clap::Args)]
+#[group(id = "responder_embedding")]
+pub struct EmbeddingConfig {
+    /// An OpenAI-compatible endpoint that makes vectors of texts; unset, `up` runs a small model itself, and a responder on its
+    /// own finds passages by their words; `none`: `up` does so too
+    #[arg(long, env = "EMBEDDING_BASE_URL")]
+    pub embedding_base_url: Option<String>,
+
+    /// Its key
+    #[arg(long, env = "EMBEDDING_API_KEY", hide_env_values = true)]
+    pub embedding_api_key: Option<Secret>,
+
+    /// Its model; another one embeds all passages again, beside what stands
+    #[arg(long, env = "EMBEDDING_MODEL", default_value = "default")]
+    pub embedding_model: String,
+
+    /// The cosine from which on a passage answers a question, for `low_confidence`; known of the model that `up` runs, else
+    /// the words of the question decide
+    #[arg(long, env = "EMBEDDING_CONFIDENT_COSINE", value_parser = cosine)]
+    pub embedding_confident_cosine: Option<f64>,
+}
+
+impl EmbeddingConfig {
+    /// Whether nothing was said, as files of settings may say it.
+    pub fn is_unset(&self) -> bool {
+        self.embedding_base_url.as_deref().is_none_or(str::is_empty)
+    }
+
+    /// The endpoint, if there is one.
+    pub(crate) fn base_url(&self) -> Option<&str> {
+        self.embedding_base_url
+            .as_deref()
+            .filter(|url| !url.is_empty() && *url != "none")
+    }
+}
+
+fn cosine(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(cosine) if (-1.0..=1.0).contains(&cosine) => Ok(cosine),
+        Ok(_) => Err("a cosine is from -1 to 1".to_owned()),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least one turn has to be possible".to_owned()),
@@ -82,6 +130,8 @@ mod tests {
     #[test]
     fn the_key_is_never_printed() {
         let config = parse(&["--llm-api-key", "sk-hidden"]).expect("settings");
+        assert!(!format!("{config:?}").contains("sk-hidden"));
+        let config = parse(&["--embedding-api-key", "sk-hidden"]).expect("settings");
         assert!(!format!("{config:?}").contains("sk-hidden"));
     }
 

@@ -3,12 +3,14 @@
 //!
 //! In reading order: `worker` (which turn, on which instance), `turn` (one turn from start to end), `retrieve` (passages),
 //! `answer` (what is said: curated, small talk, extractive, or a model's), `prompt` (what a model is told), `speak` (saying
-//! it), `stops` (until it is enough), `end` (the log first, then the last frame). `lookup` is for measuring what is found.
+//! it), `stops` (until it is enough), `end` (the log first, then the last frame). `embed` makes the vectors of passages and
+//! questions; `lookup` is for measuring what is found.
 //!
 //! Any number of instances may run. A turn whose responder dies is delivered again after four seconds.
 
 mod answer;
 pub mod config;
+mod embed;
 mod end;
 mod lookup;
 mod metrics;
@@ -26,10 +28,10 @@ use events::{Log, directory::Directory, log::LogError};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 
-use self::{answer::Answerer, stops::Stops, worker::Worker};
+use self::{answer::Answerer, embed::Questions, stops::Stops, worker::Worker};
 pub use self::{
     config::Config,
-    lookup::{Lookup, LookupError, lookup},
+    lookup::{Lookup, LookupError, Lookups},
 };
 
 const ROLE: &str = "responder";
@@ -54,11 +56,15 @@ pub async fn run(config: Config, log: Log, pool: PgPool, listener: TcpListener, 
     let directory = Directory::follow(&log).await?;
     let stops = Stops::follow(&log, &tasks);
     let answerer = Answerer::new(&config.model)?;
+    let embedder = embed::Client::new(&config.embedding)?;
+    let active = embed::keep_embedded(pool.clone(), embedder.clone(), &tasks);
+    let questions = Questions::new(embedder, active, &config.embedding);
     let worker = Worker {
         log: log.clone(),
         pool: pool.clone(),
         directory,
         answerer,
+        questions,
         stops,
         config,
         tasks: tasks.clone(),

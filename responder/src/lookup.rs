@@ -1,9 +1,24 @@
 //! What a question finds, without a conversation: for measuring retrieval against a set of questions.
 
+use std::time::Duration;
+
 use events::AgentId;
 use sqlx::PgPool;
+use tokio::sync::watch;
 
-use crate::{answer, retrieve};
+use crate::{
+    config::EmbeddingConfig,
+    embed::{Client, Questions},
+    retrieve::{self, Asked},
+};
+
+const ACTIVE: &str = "SELECT model FROM read.embedding_model";
+
+/// Looks questions up in agents' pages.
+pub struct Lookups {
+    pool: PgPool,
+    questions: Questions,
+}
 
 /// What one question found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,27 +27,67 @@ pub struct Lookup {
     pub pages: Vec<String>,
     /// Whether an answer would carry `low_confidence`.
     pub low_confidence: bool,
+    /// How long the database took; the question's vector is not in it.
+    pub searched_for: Duration,
 }
 
-/// The passages could not be read.
+/// Questions cannot be looked up.
 #[derive(Debug, thiserror::Error)]
-#[error("the agent's passages cannot be read")]
-pub struct LookupError(#[from] retrieve::RetrieveError);
+#[error(transparent)]
+pub struct LookupError(#[from] Cause);
 
-/// Looks `question` up in the agent's pages, exactly as for a visitor who asks it first.
-///
-/// # Errors
-/// Postgres is away, or refuses.
-pub async fn lookup(pool: &PgPool, agent_id: AgentId, question: &str) -> Result<Lookup, LookupError> {
-    let retrieved = retrieve::passages(pool, agent_id, question).await?;
-    let mut pages: Vec<String> = Vec::new();
-    for passage in &retrieved.passages {
-        if !pages.contains(&passage.url) {
-            pages.push(passage.url.clone());
-        }
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("the agent's passages cannot be read")]
+    Retrieve(#[from] retrieve::RetrieveError),
+    #[error("the database does not say which model the passages were embedded with")]
+    Model(#[from] sqlx::Error),
+    #[error("the embedding model's client cannot be made")]
+    Client(#[from] reqwest::Error),
+}
+
+impl Lookups {
+    /// Look-ups by the model that the passages were embedded with, through the endpoint of `config`.
+    ///
+    /// # Errors
+    /// Postgres is away, or refuses.
+    pub async fn new(pool: PgPool, config: &EmbeddingConfig) -> Result<Self, LookupError> {
+        let active: Option<String> = sqlx::query_scalar(ACTIVE)
+            .fetch_optional(&pool)
+            .await
+            .map_err(Cause::from)?;
+        let client = Client::new(config).map_err(Cause::from)?;
+        let (_, active) = watch::channel(active.map(Into::into));
+        Ok(Self {
+            pool,
+            questions: Questions::new(client, active, config),
+        })
     }
-    Ok(Lookup {
-        pages,
-        low_confidence: answer::is_unsure(&retrieved),
-    })
+
+    /// Looks `question` up in the agent's pages, exactly as for a visitor who asks it first.
+    ///
+    /// # Errors
+    /// Postgres is away, or refuses.
+    pub async fn find(&self, agent_id: AgentId, question: &str) -> Result<Lookup, LookupError> {
+        let asked = Asked {
+            agent_id,
+            question,
+            before: None,
+            page_url: None,
+        };
+        let retrieved = retrieve::passages(&self.pool, &self.questions, asked)
+            .await
+            .map_err(Cause::from)?;
+        let mut pages: Vec<String> = Vec::new();
+        for passage in &retrieved.passages {
+            if !pages.contains(&passage.url) {
+                pages.push(passage.url.clone());
+            }
+        }
+        Ok(Lookup {
+            pages,
+            low_confidence: retrieved.is_unsure(),
+            searched_for: retrieved.searched_for,
+        })
+    }
 }

@@ -28,6 +28,16 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "Time to find the passages of a question"
     );
+    describe_counter!(
+        "responder_questions_embedded_total",
+        "Vectors of questions by outcome: embedded, failed, passed_over (soon after a failure)"
+    );
+    describe_histogram!(
+        "responder_question_embedding_seconds",
+        Unit::Seconds,
+        "Time that the embedding model took for a question"
+    );
+    describe_counter!("responder_passages_embedded_total", "Passages that were given a vector");
     describe_gauge!(
         "responder_turns_running",
         "Turns that are being answered or wait for their place"
@@ -54,6 +64,18 @@ pub(crate) fn first_token(elapsed: Duration) {
 
 pub(crate) fn retrieval(elapsed: Duration) {
     histogram!("responder_retrieval_seconds").record(elapsed);
+}
+
+/// `elapsed` of one that was embedded.
+pub(crate) fn question_embedded(outcome: &'static str, elapsed: Option<Duration>) {
+    counter!("responder_questions_embedded_total", "outcome" => outcome).increment(1);
+    if let Some(elapsed) = elapsed {
+        histogram!("responder_question_embedding_seconds").record(elapsed);
+    }
+}
+
+pub(crate) fn passages_embedded(passages: usize) {
+    counter!("responder_passages_embedded_total").increment(passages as u64);
 }
 
 /// Counts a turn while it lives.

@@ -6,7 +6,7 @@ use events::{
     AgentId, ConversationId, MessageId, Partition, Subject, Timestamp,
     agent::AgentDefinition,
     cloud_event::Meta,
-    conversation::{Conversation, Message, OpenTurn},
+    conversation::{Conversation, Message, OpenTurn, Role},
     log::{FrameWriter, LogError},
 };
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     answer::{self, AnswerError},
     end, metrics,
-    retrieve::{self, RetrieveError},
+    retrieve::{self, Asked, RetrieveError},
     speak::{Said, speak},
     worker::{Due, Worker},
 };
@@ -162,11 +162,23 @@ async fn answer(
         answer
     } else {
         let asked = Instant::now();
-        let retrieved = retrieve::passages(&worker.pool, agent_id, open.question.expose()).await?;
+        let retrieved = retrieve::passages(&worker.pool, &worker.questions, asked_in(agent_id, &question)).await?;
         metrics::retrieval(asked.elapsed());
         worker.answerer.answer(&question, &retrieved)
     };
     speak(answer, stop, started, frames).await
+}
+
+/// What is looked up for `question`.
+fn asked_in<'a>(agent_id: AgentId, question: &'a Question<'_>) -> Asked<'a> {
+    let mut said_before = question.history.iter().rev();
+    let before = said_before.find(|message| message.role == Role::Visitor);
+    Asked {
+        agent_id,
+        question: question.turn.question.expose(),
+        before: before.map(|message| message.content.expose().as_str()),
+        page_url: question.turn.page_url.as_ref().map(|url| url.expose().as_str()),
+    }
 }
 
 /// The agent as defined now. One that was defined a moment ago may not be known here yet.

@@ -18,7 +18,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
-use crate::{Config, answer::Answerer, metrics, stops::Stops, turn};
+use crate::{Config, answer::Answerer, embed::Questions, metrics, stops::Stops, turn};
 
 /// A message that shows no sign of life this long goes to another instance.
 const ACK_WAIT: Duration = Duration::from_secs(4);
@@ -43,6 +43,7 @@ pub(crate) struct Worker {
     pub(crate) pool: PgPool,
     pub(crate) directory: Directory,
     pub(crate) answerer: Answerer,
+    pub(crate) questions: Questions,
     pub(crate) stops: Stops,
     pub(crate) config: Config,
     pub(crate) tasks: Tasks,

@@ -1,6 +1,7 @@
 //! `diagent up`: everything on one machine, with nothing else installed but Rust, Python's pip and a C compiler.
 
 mod announce;
+mod embeddings;
 mod knowledge;
 
 use std::{
@@ -80,6 +81,13 @@ impl Up {
         data.keep("database_url", infra.required_database()?)?;
         data.keep("nats_url", infra.required_nats()?)?;
         let operators = self.fill_secrets(data)?;
+        let embedding = &mut self.roles.responder.embedding;
+        if embedding.is_unset() {
+            embeddings::serve(embedding, data.path().join("cache"), tasks).await?;
+        }
+        if let Some(url) = &embedding.embedding_base_url {
+            data.keep("embedding_url", url)?;
+        }
 
         let (command_api, read_api) = listeners.addresses()?;
         self.roles.command_api.reverb.reverb_port = command_api.port();

@@ -20,6 +20,7 @@ mod knowledge;
 mod leads;
 mod limits;
 mod me;
+mod meaning;
 mod messages;
 mod origins;
 mod outage;

@@ -25,7 +25,7 @@ async fn an_operator_rebuilds_verifies_promotes_and_goes_back() {
         ("COMMAND_API_URL", &command_url),
         ("READ_API_URL", &read_url),
     ];
-    let mut up = Process::start(&[], &environment, &folder.path("up"));
+    let mut up = Process::start(&["--embedding-base-url", "none"], &environment, &folder.path("up"));
     up.says("Diagent is ready.").await;
     let visitor = Visitor::init(
         &command_api,

@@ -5,7 +5,7 @@ use std::fs;
 use diagent::demo;
 use serde_json::{Value, json};
 
-use crate::support::{Folder, Process, Visitor, content, free_addresses};
+use crate::support::{Folder, Process, Visitor, client, content, free_addresses, until};
 
 #[tokio::test]
 async fn up_answers_survives_kill_9_and_stops_cleanly() {
@@ -43,12 +43,10 @@ async fn up_answers_survives_kill_9_and_stops_cleanly() {
         "{citations}"
     );
 
+    embedded(&responder).await;
     let page = citations["citations"][0]["url"].as_str().unwrap_or_default();
-    let page = page.split('#').next().unwrap_or_default();
     let questions = folder.path("questions.tsv");
-    let lines_of_questions =
-        format!("What is your refund policy?\t{page}\nWhich quantum lectures do penguins attend?\n");
-    fs::write(&questions, lines_of_questions).expect("a file");
+    fs::write(&questions, questions_about(page)).expect("a file");
     let questions = questions.to_string_lossy().into_owned();
     let asked = ["eval", "--json", "--agent", demo::AGENT_ID, "--file", &questions];
     let mut eval = Process::start(&asked, &environment, &folder.path("eval"));
@@ -84,6 +82,24 @@ async fn up_answers_survives_kill_9_and_stops_cleanly() {
     let status = again.terminate().await;
     assert!(status.success(), "{status}: {}", again.said());
     assert_eq!(left_running(&data), Vec::<String>::new(), "nothing is left running");
+}
+
+/// Waits until the demo's pages have vectors: the model is fetched and read behind everything else.
+async fn embedded(responder: &str) {
+    until("the demo's pages are embedded", async || {
+        let figures = client().get(format!("http://{responder}/metrics")).send().await;
+        let figures = figures.expect("figures").text().await.expect("a text");
+        figures.contains("responder_passages_embedded_total")
+    })
+    .await;
+}
+
+/// Questions that `page` answers, one of them in other words, and one that nobody answers.
+fn questions_about(page: &str) -> String {
+    let page = page.split('#').next().unwrap_or_default();
+    format!(
+        "What is your refund policy?\t{page}\nCan I get my money back?\t{page}\nWhich quantum lectures do penguins attend?\n"
+    )
 }
 
 /// Command lines of processes that work on this folder.

@@ -36,12 +36,12 @@ pub(super) struct Composed {
 pub(super) fn compose(retrieved: &Retrieved) -> Option<Composed> {
     let mut text = String::new();
     let mut citations: Vec<Citation> = Vec::new();
-    let coverages = retrieved.passages.iter().map(|passage| passage.coverage);
-    let best = coverages.fold(0.0, f64::max);
+    let relevances = retrieved.passages.iter().map(|passage| passage.relevance);
+    let best = relevances.fold(0.0, f64::max);
     let trusted = retrieved
         .passages
         .iter()
-        .filter(|passage| passage.is_confident() && passage.coverage >= best * 0.8);
+        .filter(|passage| passage.is_confident && passage.relevance >= best * 0.8);
     let mut left = SENTENCES_MAX;
     for passage in trusted.take(PASSAGES_MAX) {
         let sentences = pick(passage, &retrieved.lexemes);
@@ -101,8 +101,11 @@ fn pick(passage: &Passage, lexemes: &HashMap<String, f64>) -> Vec<String> {
     // "No." answers the question above it, though it has none of its words.
     let is_question = heading.trim_end().ends_with('?');
     let is_asked = is_question && covered(heading, lexemes) >= lexemes.values().sum::<f64>() * ASKING_HEADING;
+    // A passage that says it in other words begins with what it is about.
+    let beginning = (best == 0.0).then(|| scored.iter().position(|(_, sentence)| is_whole(sentence)));
     let worth = |(index, (score, sentence)): (usize, (f64, String))| {
-        ((is_asked && index == 0) || (score > 0.0 && score >= best * WORTH_SAYING)).then_some(sentence)
+        let is_meant = beginning == Some(Some(index));
+        (is_meant || (is_asked && index == 0) || (score > 0.0 && score >= best * WORTH_SAYING)).then_some(sentence)
     };
     scored
         .into_iter()
@@ -110,6 +113,11 @@ fn pick(passage: &Passage, lexemes: &HashMap<String, f64>) -> Vec<String> {
         .filter_map(worth)
         .take(SENTENCES_PER_PASSAGE)
         .collect()
+}
+
+/// Whether it says something, as headings and labels do not.
+fn is_whole(sentence: &str) -> bool {
+    sentence.ends_with(['.', '!', '?', '。', '！', '？'])
 }
 
 /// The weight of the question's words that `text` has.
@@ -135,7 +143,7 @@ fn has_stem(word: &str, lexeme: &str) -> bool {
 }
 
 /// Markdown as one reads it aloud: without marks, links by their text, headings dropped, one block per line.
-pub(super) fn plain_text(markdown: &str) -> String {
+pub(crate) fn plain_text(markdown: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut continues = false;
     for line in markdown.lines() {
@@ -341,6 +349,7 @@ mod tests {
         Retrieved {
             passages,
             lexemes: HashMap::from([("refund".to_owned(), 2.0)]),
+            ..Retrieved::default()
         }
     }
 }

@@ -14,16 +14,13 @@ use futures::{
     stream::{self, BoxStream},
 };
 
-pub(crate) use self::model::ModelError;
+pub(crate) use self::{extractive::plain_text, model::ModelError};
 use self::{model::Model, references::References};
 use crate::{
     config::ModelConfig,
     retrieve::{Passage, Retrieved},
     turn::Question,
 };
-
-/// Fewer passages than this that can be trusted, and the answer says that it is not sure.
-const CONFIDENT_PASSAGES: usize = 2;
 
 /// A snippet's length, in characters.
 const SNIPPET_CHARS: usize = 200;
@@ -113,7 +110,7 @@ fn by_extract(question: &Question<'_>, retrieved: &Retrieved) -> Answer {
 
 fn extract(question: &Question<'_>, retrieved: &Retrieved) -> (String, Vec<Citation>, bool) {
     match extractive::compose(retrieved) {
-        Some(composed) => (composed.text, composed.citations, is_unsure(retrieved)),
+        Some(composed) => (composed.text, composed.citations, retrieved.is_unsure()),
         None => (
             phrases::unknown(&question.agent.language_default).to_owned(),
             Vec::new(),
@@ -160,24 +157,14 @@ fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> An
     Answer {
         pieces: pieces.boxed(),
         citations,
-        low_confidence: is_unsure(retrieved),
+        low_confidence: retrieved.is_unsure(),
         answerer: model.name().to_owned(),
     }
 }
 
-/// Whether an answer from `retrieved` says that it is not sure.
-pub(crate) fn is_unsure(retrieved: &Retrieved) -> bool {
-    retrieved
-        .passages
-        .iter()
-        .filter(|passage| passage.is_confident())
-        .count()
-        < CONFIDENT_PASSAGES
-}
-
 /// A citation always comes from our own passages, never from a model's text.
 fn citation(passage: &Passage, id: u32) -> Citation {
-    let plain = extractive::plain_text(&passage.content);
+    let plain = plain_text(&passage.content);
     let mut snippet: String = plain.chars().take(SNIPPET_CHARS).collect();
     if snippet.len() < plain.len() {
         snippet.push('…');

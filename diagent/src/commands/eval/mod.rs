@@ -8,14 +8,14 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, ensure};
 use events::AgentId;
-use tokio::time::Instant;
+use responder::{Lookups, config::EmbeddingConfig};
 
 use self::{
     questions::Asked,
     report::{Outcome, Report},
 };
 use crate::{
-    infra::{self, InfraArgs},
+    infra::{self, EMBEDDING_FILE, InfraArgs},
     print,
 };
 
@@ -31,6 +31,8 @@ pub struct Eval {
     /// What an earlier run printed with --json: the figures stand beside each other
     #[arg(long)]
     compare: Option<PathBuf>,
+    #[command(flatten)]
+    embedding: EmbeddingConfig,
     /// For scripts, and for a later --compare
     #[arg(long)]
     json: bool,
@@ -48,9 +50,10 @@ impl Eval {
             .with_context(|| format!("cannot read questions from {}", self.file.display()))?;
         let before = self.compare.as_ref().map(read_report).transpose()?;
         let pool = infra::database(&infra.database_or_ups()?, "operator")?;
+        let lookups = Lookups::new(pool, &self.embedding(infra)?).await?;
         let mut outcomes = Vec::with_capacity(questions.len());
         for asked in &questions {
-            outcomes.push(ask(&pool, self.agent, asked).await?);
+            outcomes.push(ask(&lookups, self.agent, asked).await?);
         }
         ensure!(
             outcomes.iter().any(|outcome| !outcome.pages.is_empty()),
@@ -67,16 +70,26 @@ impl Eval {
     }
 }
 
+impl Eval {
+    /// The endpoint that was named, or else that of a running `diagent up` on the data folder.
+    fn embedding(&self, infra: &InfraArgs) -> anyhow::Result<EmbeddingConfig> {
+        let mut config = self.embedding.clone();
+        if config.is_unset() {
+            config.embedding_base_url = infra.ups(EMBEDDING_FILE)?;
+        }
+        Ok(config)
+    }
+}
+
 fn read_report(file: &PathBuf) -> anyhow::Result<Report> {
     let explain = || format!("{} is not what `diagent eval --json` printed", file.display());
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     serde_json::from_str(&text).with_context(explain)
 }
 
-async fn ask(pool: &sqlx::PgPool, agent: AgentId, asked: &Asked) -> anyhow::Result<Outcome> {
-    let started = Instant::now();
-    let found = responder::lookup(pool, agent, &asked.question).await?;
-    let latency_ms = report::millis(started.elapsed());
+async fn ask(lookups: &Lookups, agent: AgentId, asked: &Asked) -> anyhow::Result<Outcome> {
+    let found = lookups.find(agent, &asked.question).await?;
+    let latency_ms = report::millis(found.searched_for);
     Ok(Outcome {
         question: asked.question.clone(),
         answerable: asked.is_answerable(),

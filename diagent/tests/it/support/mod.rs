@@ -1,9 +1,10 @@
 //! What the tests are written with: the product in processes that can be started, moved in time and killed; clients that
-//! speak its public HTTP interfaces and nothing else; a language model that says what a test tells it to.
+//! speak its public HTTP interfaces and nothing else; a language model and an embedding model that do what a test tells them to.
 
 pub(crate) mod agent;
 pub(crate) mod command_line;
 pub(crate) mod described;
+pub(crate) mod embeddings;
 pub(crate) mod http;
 pub(crate) mod jwt;
 pub(crate) mod logs;

@@ -55,6 +55,11 @@ impl Stack {
         Self::start(options, Some(model)).await
     }
 
+    /// One of its own with further settings.
+    pub(crate) async fn started_with(arguments: &[&str]) -> Arc<Self> {
+        Self::start(Options::of(&Role::ALL).with(arguments), None).await
+    }
+
     /// One of its own: for faults, and for what the others must not see.
     pub(crate) async fn own() -> Arc<Self> {
         Self::start(Options::of(&Role::ALL), None).await
