@@ -114,7 +114,7 @@ impl Watch {
 
     /// Compares with what is committed.
     async fn look(&self, servers: &Servers) -> anyhow::Result<()> {
-        let positions = process::positions(servers, self.projection, 1).await;
+        let positions = process::positions(servers, self.projection, None).await;
         let now = Instant::now();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);

@@ -52,7 +52,7 @@ async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> an
     let before = limit::insert(servers, &filled.rows, PARTITIONS).await?;
     for projection in PROJECTIONS {
         let projector = Projector::start(servers, &["--only", projection])?;
-        let rate = process::built(servers, projection, 1).await?;
+        let rate = process::built(servers, projection, None).await?;
         projector.stop().await?;
         if projection == "telemetry" {
             let after = limit::insert(servers, &filled.rows, PARTITIONS).await?;
@@ -81,7 +81,7 @@ async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> an
 async fn steady(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
     let projector = Projector::start(servers, &[])?;
     for projection in PROJECTIONS {
-        process::caught_up(servers, projection, 1).await?;
+        process::caught_up(servers, projection, None).await?;
     }
     let (rate, lasting) = STEADY;
     let lag = lag::under_load(servers, rate, async {
@@ -94,7 +94,7 @@ async fn steady(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
     let version = process::rebuild(servers, "telemetry").await?;
     let mut rebuilt = 0.0;
     let lag = lag::under_load(servers, rate, async {
-        rebuilt = process::built(servers, "telemetry", version).await?;
+        rebuilt = process::built(servers, "telemetry", Some(version)).await?;
         Ok(())
     })
     .await?;

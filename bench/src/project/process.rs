@@ -73,8 +73,8 @@ fn command(servers: &Servers) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Waits until a version has read the whole log; answers its events per second, from its first batch on.
-pub(crate) async fn built(servers: &Servers, projection: &str, version: i32) -> anyhow::Result<f64> {
+/// Waits until a version, or else the first one, has read the whole log; answers its events per second, from its first batch on.
+pub(crate) async fn built(servers: &Servers, projection: &str, version: Option<i32>) -> anyhow::Result<f64> {
     let mut begun: Option<(Instant, i64)> = None;
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -92,8 +92,8 @@ pub(crate) async fn built(servers: &Servers, projection: &str, version: i32) -> 
     }
 }
 
-/// Waits until a version has read the whole log.
-pub(crate) async fn caught_up(servers: &Servers, projection: &str, version: i32) -> anyhow::Result<()> {
+/// Waits until a version, or else the first one, has read the whole log.
+pub(crate) async fn caught_up(servers: &Servers, projection: &str, version: Option<i32>) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while progress(servers, projection, version).await?.1 > 0 {
         ensure!(Instant::now() < deadline, "{projection} does not catch up");
@@ -103,7 +103,7 @@ pub(crate) async fn caught_up(servers: &Servers, projection: &str, version: i32)
 }
 
 /// Events read, and events left.
-async fn progress(servers: &Servers, projection: &str, version: i32) -> anyhow::Result<(i64, i64)> {
+async fn progress(servers: &Servers, projection: &str, version: Option<i32>) -> anyhow::Result<(i64, i64)> {
     let positions = positions(servers, projection, version).await;
     let (mut read, mut left) = (0, 0);
     for p in 0..super::servers::PARTITIONS {
@@ -116,8 +116,9 @@ async fn progress(servers: &Servers, projection: &str, version: i32) -> anyhow::
 }
 
 /// How far a version is, by partition; nowhere while there are no tables yet.
-pub(crate) async fn positions(servers: &Servers, projection: &str, version: i32) -> BTreeMap<String, i64> {
-    let sql = "SELECT partition, sequence FROM diagent.checkpoints WHERE projection = $1 AND version = $2";
+pub(crate) async fn positions(servers: &Servers, projection: &str, version: Option<i32>) -> BTreeMap<String, i64> {
+    let sql = "SELECT partition, sequence FROM diagent.checkpoints WHERE projection = $1 AND version =
+        coalesce($2, (SELECT min(version) FROM diagent.versions WHERE projection = $1))";
     let rows: Vec<(String, i64)> = sqlx::query_as(sql)
         .bind(projection)
         .bind(version)

@@ -14,15 +14,15 @@ use async_nats::jetstream::{
 };
 use events::Log;
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{BatchLimits, Slot, trouble::Trouble};
 use crate::projection::Registered;
 
-/// One question to the server is open this long; while it is, an event arrives without being asked for.
-const EXPIRES: Duration = Duration::from_secs(30);
-/// The server gives a sign this often; when two are missing, the connection is taken for lost.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// A question for the next event is open this long: short, since one that a restarted server forgot is noticed by its end.
+const EXPIRES: Duration = Duration::from_secs(2);
+/// The server answers, or says that there is nothing: without a sign for so long beyond that, the question is lost.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
 /// After this the server delivers again. A batch takes far less; what comes twice is dropped.
 const ACKNOWLEDGE_WAIT: Duration = Duration::from_mins(2);
 /// Bytes of a batch, beyond its last message.
@@ -30,11 +30,15 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Events that the projection does not read only move its checkpoint, which a reader may wait for: at most this long.
 const UNREAD_LINGER: Duration = Duration::from_millis(250);
 
-/// The messages after a place in a partition.
+/// The messages after a place in a partition. A quiet partition is asked for one message, which comes as soon as it is
+/// stored; a busy one for all there are, once per linger: one at a time they would cost the server, and us, several times
+/// as much.
 pub(super) struct Feed {
     projection: Arc<Registered>,
-    messages: pull::Stream,
+    consumer: PullConsumer,
     limits: BatchLimits,
+    pull: Option<Pull>,
+    then: Then,
     /// Taken from the server, and not yet given on. Kept here, so that a call to [`Feed::next`] may be dropped.
     waiting: Vec<Message>,
     waiting_bytes: usize,
@@ -42,7 +46,28 @@ pub(super) struct Feed {
     waiting_since: Instant,
     /// Whether the projection reads one of those that wait.
     is_read: bool,
-    last_batch_at: Option<Instant>,
+}
+
+/// A question to the server, and what came of it so far.
+struct Pull {
+    messages: pull::Batch,
+    asked: usize,
+    got: usize,
+    /// Whether it waits for a message that is not stored yet.
+    is_patient: bool,
+    /// When it is lost.
+    overdue: Instant,
+}
+
+/// What is asked next.
+#[derive(Debug, Clone, Copy)]
+enum Then {
+    /// All there are: the last question was answered in full.
+    AtOnce,
+    /// All there are by then.
+    At(Instant),
+    /// The next one, whenever it comes.
+    Patiently,
 }
 
 impl Feed {
@@ -68,77 +93,128 @@ impl Feed {
             ..pull::Config::default()
         };
         delete(&stream, &name).await?;
-        let consumer: PullConsumer = stream
+        let consumer = stream
             .create_consumer(config)
             .await
             .map_err(Trouble::request("open a projection's consumer"))?;
-        let messages = consumer
-            .stream()
-            .max_messages_per_batch(limits.events)
-            .expires(EXPIRES)
-            .heartbeat(HEARTBEAT)
-            .messages()
-            .await
-            .map_err(Trouble::request("read a partition"))?;
         Ok(Self {
             projection: Arc::clone(projection),
-            messages,
+            consumer,
             limits,
+            pull: None,
+            then: Then::AtOnce,
             waiting: Vec::new(),
             waiting_bytes: 0,
             waiting_since: Instant::now(),
             is_read: false,
-            last_batch_at: None,
         })
     }
 
     /// The next batch: at once after a pause, else when it is full or the last one is long enough ago. One that holds nothing
     /// for the projection waits longer. May be dropped while it waits; nothing is lost by that.
     pub(super) async fn next(&mut self) -> Result<Vec<Message>, Trouble> {
-        if self.waiting.is_empty() {
-            let message = self.messages.next().await;
-            self.waiting_since = Instant::now();
-            self.take(message)?;
+        while !self.is_batch() {
+            if self.pull.is_none() {
+                self.ask().await?;
+            }
+            self.receive().await?;
         }
-        while self.waiting.len() < self.limits.events && self.waiting_bytes < BYTES_MAX {
-            let ready = self.messages.next().now_or_never();
-            let message = match ready {
-                Some(message) => message,
-                None => match timeout_at(self.until(), self.messages.next()).await {
-                    Ok(message) => message,
-                    Err(_) => break,
-                },
-            };
-            self.take(message)?;
+        if self.pull.is_none() && matches!(self.then, Then::AtOnce) {
+            // On its way while this one is applied.
+            self.ask().await?;
         }
-        self.last_batch_at = Some(Instant::now());
         self.waiting_bytes = 0;
         self.is_read = false;
         Ok(std::mem::take(&mut self.waiting))
     }
 
-    /// When what waits is a batch, whether or not more comes.
-    fn until(&self) -> Instant {
-        if self.is_read {
-            self.last_batch_at
-                .map_or_else(Instant::now, |last| last + self.limits.linger)
-        } else {
-            self.waiting_since + UNREAD_LINGER
-        }
+    /// Whether what waits is a batch, whether or not more comes.
+    fn is_batch(&self) -> bool {
+        let is_full = self.waiting.len() >= self.limits.events || self.waiting_bytes >= BYTES_MAX;
+        let is_all = self.pull.as_ref().is_none_or(|pull| pull.is_patient);
+        let is_time = self.is_read || Instant::now() >= self.waiting_since + UNREAD_LINGER;
+        is_full || (!self.waiting.is_empty() && is_all && is_time)
     }
 
-    fn take(&mut self, message: Option<Result<Message, pull::MessagesError>>) -> Result<(), Trouble> {
+    /// Asks the server, when it is time to.
+    async fn ask(&mut self) -> Result<(), Trouble> {
         let attempted = "read a partition";
-        let message = message
-            .ok_or_else(|| Trouble::Request {
-                attempted,
-                source: "the stream of messages ended".into(),
-            })?
-            .map_err(Trouble::request(attempted))?;
+        let is_patient = matches!(self.then, Then::Patiently);
+        let asked = if is_patient { 1 } else { self.limits.events };
+        let messages = if is_patient {
+            self.consumer
+                .batch()
+                .max_messages(asked)
+                .expires(EXPIRES)
+                .messages()
+                .await
+        } else {
+            if let Then::At(time) = self.then {
+                sleep_until(time).await;
+            }
+            self.consumer.fetch().max_messages(asked).messages().await
+        };
+        let patience = if is_patient { EXPIRES + SILENCE_MAX } else { SILENCE_MAX };
+        self.pull = Some(Pull {
+            messages: messages.map_err(Trouble::request(attempted))?,
+            asked,
+            got: 0,
+            is_patient,
+            overdue: Instant::now() + patience,
+        });
+        Ok(())
+    }
+
+    /// Takes what there is, and waits for more unless what waits is a batch by then.
+    async fn receive(&mut self) -> Result<(), Trouble> {
+        let attempted = "read a partition";
+        let Some(pull) = &mut self.pull else { return Ok(()) };
+        let until = if pull.is_patient && !self.waiting.is_empty() {
+            pull.overdue.min(self.waiting_since + UNREAD_LINGER)
+        } else {
+            pull.overdue
+        };
+        let message = match pull.messages.next().now_or_never() {
+            Some(message) => message,
+            None => match timeout_at(until, pull.messages.next()).await {
+                Ok(message) => message,
+                Err(_) if Instant::now() < pull.overdue => return Ok(()),
+                Err(_) => {
+                    return Err(Trouble::Request {
+                        attempted,
+                        source: "the server gives no sign".into(),
+                    });
+                }
+            },
+        };
+        let Some(message) = message else {
+            self.then = pull.then(self.limits.linger);
+            self.pull = None;
+            return Ok(());
+        };
+        let message = message.map_err(Trouble::request(attempted))?;
+        pull.got += 1;
+        pull.overdue = Instant::now() + SILENCE_MAX;
+        if self.waiting.is_empty() {
+            self.waiting_since = Instant::now();
+        }
         self.waiting_bytes += message.payload.len();
         self.is_read |= self.projection.reads_subject(&message.subject);
         self.waiting.push(message);
         Ok(())
+    }
+}
+
+impl Pull {
+    /// What to ask after it has ended.
+    fn then(&self, linger: Duration) -> Then {
+        if self.got == 0 {
+            Then::Patiently
+        } else if self.got == self.asked && !self.is_patient {
+            Then::AtOnce
+        } else {
+            Then::At(Instant::now() + linger)
+        }
     }
 }
 
