@@ -51,7 +51,7 @@ asked AS MATERIALIZED (
 ranked_by AS MATERIALIZED (
     SELECT query, weight FROM asked
     UNION ALL
-    SELECT tsquery_phrase(one.query, next.query, next.place - one.place), (one.weight + next.weight) / 10
+    SELECT tsquery_phrase(one.query, next.query, next.place - one.place), (one.weight + next.weight) / 20
     FROM asked AS one JOIN asked AS next ON next.place - one.place BETWEEN 1 AND 2
 ),
 -- Passages that share nothing with the question but words that a great many have are not looked at for their words.

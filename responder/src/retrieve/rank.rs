@@ -13,8 +13,7 @@ use super::{Passage, find::Candidate};
 const PASSAGES_MAX: usize = 6;
 const PASSAGES_PER_PAGE: usize = 2;
 
-/// What a passage's rank by words and the share of the question that it covers add to its cosine.
-const WORDS_WEIGHT: f64 = 0.5;
+/// What the share of the question that a passage covers adds to its rank by words.
 const COVERAGE_WEIGHT: f64 = 0.1;
 
 /// What the passages of the page that the visitor is on have ahead of others.
@@ -55,7 +54,7 @@ pub(super) fn best(candidates: Vec<Candidate>, page_url: Option<&str>, confident
 
 fn score(candidate: &Candidate, is_by_words: bool) -> f64 {
     match candidate.cosine {
-        Some(cosine) => cosine + WORDS_WEIGHT * candidate.words + COVERAGE_WEIGHT * candidate.coverage,
+        Some(cosine) => cosine + candidate.words,
         None if is_by_words => candidate.words + COVERAGE_WEIGHT * candidate.coverage,
         // Not embedded yet, among others that are: as close as it could well be that says so much of the question.
         None => candidate.coverage / 2.0 + candidate.words,
@@ -166,7 +165,7 @@ mod tests {
             content: String::new(),
             cosine,
             coverage,
-            words: 0.0,
+            words: coverage / 10.0,
         }
     }
 }
