@@ -67,6 +67,7 @@ pub async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpList
 }
 
 /// Roles that run until the tasks' drain.
+#[derive(Default)]
 pub struct Running {
     roles: JoinSet<anyhow::Result<()>>,
 }
@@ -95,18 +96,18 @@ impl Running {
     }
 }
 
-/// Starts all four roles on `nats_url` and `database_url`.
+/// Starts all four roles on `nats_url` and `database_url`; those that are started are among `running`, also when this is
+/// dropped or fails in the middle.
 ///
 /// # Errors
 /// The log or the database cannot be reached.
 pub async fn start(
     (configs, listeners): (RoleConfigs, Listeners),
     infra: &InfraArgs,
-    clock: &Clock,
-    tasks: &Tasks,
-) -> anyhow::Result<Running> {
+    (clock, tasks): (&Clock, &Tasks),
+    Running { roles }: &mut Running,
+) -> anyhow::Result<()> {
     let (nats, database) = (infra.required_nats()?, infra.required_database()?);
-    let mut roles = JoinSet::new();
     // Migrations come first: what the others ask for is there when they ask.
     let pool = infra::database(database, "projector")?;
     projector::migrate(&pool)
@@ -141,7 +142,7 @@ pub async fn start(
         "command-api",
         command_api::run(configs.command_api, log, listeners.command_api, tasks.clone()),
     ));
-    Ok(Running { roles })
+    Ok(())
 }
 
 /// One role on its own.

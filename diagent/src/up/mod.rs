@@ -53,16 +53,17 @@ impl Up {
     pub async fn run(self, infra: InfraArgs) -> anyhow::Result<()> {
         let data = DataDir::open(&infra.data_dir)?;
         let tasks = Tasks::new();
-        let mut servers = Servers::default();
+        let (mut servers, mut running) = (Servers::default(), Running::default());
         let mut signalled = pin!(lifecycle::signalled());
         let started = tokio::select! {
-            started = self.start(&data, infra, &mut servers, &tasks) => started.map(Some),
+            started = self.start(&data, infra, (&mut servers, &mut running), &tasks) => started.map(Some),
             signalled = &mut signalled => signalled.context("signals cannot be heard").map(|()| None),
         };
         let ended = match started {
-            Ok(Some(mut running)) => roles::until_signalled(&mut running, &tasks, signalled).await,
-            Ok(None) => lifecycle::drain(&tasks, async { Ok(()) }).await,
-            Err(error) => lifecycle::drain(&tasks, async { Err(error) }).await,
+            Ok(Some(())) => roles::until_signalled(&mut running, &tasks, signalled).await,
+            Ok(None) => lifecycle::drain(&tasks, running.all_ended()).await,
+            // What a role says is the cause of what its absence led to.
+            Err(error) => lifecycle::drain(&tasks, running.all_ended()).await.and(Err(error)),
         };
         servers.stop().await?;
         ended
@@ -72,9 +73,9 @@ impl Up {
         mut self,
         data: &DataDir,
         mut infra: InfraArgs,
-        servers: &mut Servers,
+        (servers, running): (&mut Servers, &mut Running),
         tasks: &Tasks,
-    ) -> anyhow::Result<Running> {
+    ) -> anyhow::Result<()> {
         let demo_listener = roles::bind(self.demo_addr, "DEMO_ADDR").await?;
         let listeners = Listeners::bind(&self.roles).await?;
         servers.start(data, &mut infra).await?;
@@ -92,14 +93,14 @@ impl Up {
         let (command_api, read_api) = listeners.addresses()?;
         self.roles.command_api.reverb.reverb_port = command_api.port();
         self.introduce(command_api, read_api)?;
-        let running = roles::start((self.roles, listeners), &infra, &Clock::default(), tasks).await?;
+        roles::start((self.roles, listeners), &infra, (&Clock::default(), tasks), running).await?;
 
         let demo_address = demo_listener.local_addr()?;
         serve_demo(demo_listener, command_api, tasks);
         knowledge::load(command_api, demo_address, &operators, &infra).await?;
         let postgres = servers.postgres.as_ref().map(Postgres::folder);
         announce::announce(data.path(), postgres, [demo_address, command_api, read_api]);
-        Ok(running)
+        Ok(())
     }
 
     /// Tells the dashboard where the command API is, and the command API where the dashboard is, unless told otherwise. People

@@ -60,6 +60,20 @@ async fn up_answers_survives_kill_9_and_stops_cleanly() {
     assert!(second.said().contains("is in use by process"), "{}", second.said());
 
     up.kill();
+    let mut early = Process::start(&["up"], &environment, &folder.path("early"));
+    until("it answers, and perhaps still loads the demo", async || {
+        let ready = client().get(format!("http://{command_api}/readyz")).send().await;
+        ready.is_ok_and(|answer| answer.status().is_success())
+    })
+    .await;
+    let status = early.terminate().await;
+    assert!(status.success(), "{status}: {}", early.said());
+    assert!(
+        !early.said().contains("was not finished"),
+        "it waits for nobody: {}",
+        early.said()
+    );
+
     let mut again = Process::start(&["up"], &environment, &folder.path("again"));
     again.says("Diagent is ready.").await;
     let anonymous_id = &visitor.data["anonymous_id"];

@@ -11,7 +11,7 @@ use std::{
 use clap::Parser as _;
 use diagent::{
     infra::{self, InfraArgs},
-    roles::{self, Listeners, RoleConfigs},
+    roles::{self, Listeners, RoleConfigs, Running},
 };
 use edge::Tasks;
 use events::Clock;
@@ -200,8 +200,9 @@ async fn start_whole(infra: InfraArgs, options: Options, tasks: Tasks, ended: En
     let configs = options.configs();
     let listeners = Listeners::bind(&configs).await.expect("free ports");
     let (command_api, read_api) = listeners.addresses().expect("addresses");
-    let started = roles::start((configs, listeners), &infra, &options.clock, &tasks).await;
-    let mut running = started.expect("the roles start");
+    let mut running = Running::default();
+    let started = roles::start((configs, listeners), &infra, (&options.clock, &tasks), &mut running).await;
+    started.expect("the roles start");
     tasks.spawn(async move {
         let result = running.all_ended().await;
         note(&ended, format!("{result:?}"));
