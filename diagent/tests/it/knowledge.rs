@@ -117,6 +117,27 @@ async fn private_addresses_are_refused_unless_allowed() {
 }
 
 #[tokio::test]
+async fn a_redirect_leads_to_no_private_host_but_the_one_that_was_allowed() {
+    let agent = Stack::shared().await.agent().await;
+    let (site, neighbour) = (Site::start().await, Site::start().await);
+    site.page(
+        "/",
+        "<title>Home</title><p>Welcome.</p><a href=/away>A</a><a href=/name>N</a>",
+    );
+    neighbour.page("/", "<p>Wages.</p>");
+    let port = neighbour.origin.rsplit(':').next().expect("a port");
+    site.put("/away", 302, &format!("{}/", neighbour.origin), "");
+    site.put("/name", 302, &format!("http://localhost:{port}/"), "");
+
+    let crawled = agent.crawl(&site, &[]).await;
+
+    assert_eq!(counts(&crawled).0, 1, "{crawled}");
+    assert_eq!(crawled["skipped"], json!({ "leads to a private address": 1 }));
+    assert_eq!(crawled["failed"].as_array().map(Vec::len), Some(1), "{crawled}");
+    assert_eq!(neighbour.answered(200), 0);
+}
+
+#[tokio::test]
 async fn files_are_put_listed_and_removed() {
     let agent = Stack::shared().await.agent().await;
     let folder = temp_dir().join(format!("diagent-it-files-{}", agent.id));

@@ -60,20 +60,7 @@ async fn up_answers_survives_kill_9_and_stops_cleanly() {
     assert!(second.said().contains("is in use by process"), "{}", second.said());
 
     up.kill();
-    let mut early = Process::start(&["up"], &environment, &folder.path("early"));
-    until("it answers, and perhaps still loads the demo", async || {
-        let ready = client().get(format!("http://{command_api}/readyz")).send().await;
-        ready.is_ok_and(|answer| answer.status().is_success())
-    })
-    .await;
-    let status = early.terminate().await;
-    assert!(status.success(), "{status}: {}", early.said());
-    assert!(
-        !early.said().contains("was not finished"),
-        "it waits for nobody: {}",
-        early.said()
-    );
-
+    stops_while_it_starts(&environment, &command_api, &folder).await;
     let mut again = Process::start(&["up"], &environment, &folder.path("again"));
     again.says("Diagent is ready.").await;
     let anonymous_id = &visitor.data["anonymous_id"];
@@ -96,6 +83,23 @@ async fn up_answers_survives_kill_9_and_stops_cleanly() {
     let status = again.terminate().await;
     assert!(status.success(), "{status}: {}", again.said());
     assert_eq!(left_running(&data), Vec::<String>::new(), "nothing is left running");
+}
+
+/// A signal in the middle of loading the demo is heard, and whoever runs by then is drained.
+async fn stops_while_it_starts(environment: &[(&str, &str)], command_api: &str, folder: &Folder) {
+    let mut early = Process::start(&["up"], environment, &folder.path("early"));
+    until("it answers", async || {
+        let ready = client().get(format!("http://{command_api}/readyz")).send().await;
+        ready.is_ok_and(|answer| answer.status().is_success())
+    })
+    .await;
+    let status = early.terminate().await;
+    assert!(status.success(), "{status}: {}", early.said());
+    assert!(
+        !early.said().contains("was not finished"),
+        "it waits for nobody: {}",
+        early.said()
+    );
 }
 
 /// Waits until the demo's pages have vectors: the model is fetched and read behind everything else.

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 /// The address is one of this machine or of its network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is a private address; --allow-private lets the crawl go there")]
+#[error("{0} is a private address; --allow-private lets a crawl begin there")]
 pub(super) struct PrivateAddress(pub(super) String);
 
 /// Refuses a literal private address in `url`. Names are looked at when they are resolved.

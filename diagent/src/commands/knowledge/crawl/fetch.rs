@@ -29,7 +29,10 @@ const RETRY_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A client that goes where it may go, and no faster than it should.
 pub(super) struct Fetcher {
+    /// For the hosts that the crawl was sent to.
     client: Client,
+    /// For those that redirects lead to: whoever may see one private host was not told of its neighbours.
+    public: Client,
     allows_private: bool,
     delay: Duration,
     next_start: Mutex<Instant>,
@@ -71,19 +74,23 @@ pub(super) enum FetchError {
 impl Fetcher {
     /// One request begins at least `delay` after the other.
     pub(super) fn new(allows_private: bool, delay: Duration) -> reqwest::Result<Self> {
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .no_proxy()
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT);
+        let builder = || {
+            Client::builder()
+                .user_agent(USER_AGENT)
+                .no_proxy()
+                .redirect(Policy::none())
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(TIMEOUT)
+        };
+        let public = builder().dns_resolver(PublicOnly::new()).build()?;
         let client = if allows_private {
-            client
+            builder().build()?
         } else {
-            client.dns_resolver(PublicOnly::new())
+            public.clone()
         };
         Ok(Self {
-            client: client.build()?,
+            client,
+            public,
             allows_private,
             delay,
             next_start: Mutex::new(Instant::now()),
@@ -106,9 +113,11 @@ impl Fetcher {
         bytes_max: usize,
         wants: fn(&str) -> bool,
     ) -> Result<Fetched, FetchError> {
+        let asked = url;
         let mut url = url.clone();
         for _ in 0..=REDIRECTS_MAX {
-            let answer = self.ask(&url, validators).await?;
+            let allows_private = self.allows_private && is_same_host(asked, &url);
+            let answer = self.ask(&url, validators, allows_private).await?;
             if !answer.status().is_redirection() || answer.status() == StatusCode::NOT_MODIFIED {
                 return read(url, answer, bytes_max, wants).await;
             }
@@ -120,14 +129,17 @@ impl Fetcher {
         Err(FetchError::Redirects)
     }
 
-    async fn ask(&self, url: &Url, validators: &Validators) -> Result<Response, FetchError> {
-        if !self.allows_private {
+    async fn ask(&self, url: &Url, validators: &Validators, allows_private: bool) -> Result<Response, FetchError> {
+        let client = if allows_private {
+            &self.client
+        } else {
             check_literal(url)?;
-        }
+            &self.public
+        };
         let mut tries = 0;
         loop {
             sleep_until(self.start()).await;
-            let mut request = self.client.get(url.clone());
+            let mut request = client.get(url.clone());
             if let Some(etag) = &validators.etag {
                 request = request.header(header::IF_NONE_MATCH, etag);
             }
@@ -160,6 +172,11 @@ impl Fetcher {
         *next = start + self.delay;
         start
     }
+}
+
+/// Whether `target` is where `asked` is, perhaps by another scheme.
+fn is_same_host(asked: &Url, target: &Url) -> bool {
+    asked.host() == target.host() && asked.port() == target.port()
 }
 
 async fn read(url: Url, answer: Response, bytes_max: usize, wants: fn(&str) -> bool) -> Result<Fetched, FetchError> {
