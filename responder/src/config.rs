@@ -66,6 +66,10 @@ pub struct ModelConfig {
     /// Seconds that the model may be silent in the middle of an answer
     #[arg(long, env = "LLM_STALL_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
     pub llm_stall_seconds: u64,
+
+    /// Answers in a row without a word, after which the model is left alone for half a minute
+    #[arg(long, env = "LLM_FAILURES_MAX", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub llm_failures_max: u32,
 }
 
 /// The embedding model; without an address, passages are found by their words alone.

@@ -236,3 +236,26 @@ async fn what_a_visitor_writes_is_data_for_the_search() {
         UNSCRIPTED.concat()
     );
 }
+
+#[tokio::test]
+async fn a_model_that_fails_again_and_again_is_left_alone() {
+    let stack = Stack::own_with_model_and(&["--llm-failures-max", "2"]).await;
+    let mut script = stack.model().script();
+    let agent = stack.agent().await;
+    for _ in 0..2 {
+        let visitor = agent.visitor().await;
+        let question = script.question();
+        let refuse = async {
+            for _ in 0..2 {
+                script.call().await.refuse(StatusCode::SERVICE_UNAVAILABLE);
+            }
+        };
+        let (answered, ()) = tokio::join!(visitor.ask(&question), refuse);
+        assert_eq!(answered.done()["finish_reason"], "complete");
+    }
+
+    let left_alone = agent.visitor().await.ask(&script.question()).await;
+
+    assert_eq!(left_alone.done()["finish_reason"], "complete");
+    assert!(!script.is_called(), "the model has time to come back");
+}

@@ -1,5 +1,6 @@
 //! What is said: a curated answer, small talk, a model's answer, or sentences from the agent's own pages.
 
+mod breaker;
 mod chunks;
 mod curated;
 mod extractive;
@@ -71,8 +72,8 @@ impl Answerer {
     /// The answer from `retrieved`.
     pub(crate) fn answer(&self, question: &Question<'_>, retrieved: &Retrieved) -> Answer {
         match &self.model {
-            Some(model) => by_model(model, question, retrieved),
-            None => by_extract(question, retrieved),
+            Some(model) if model.is_up() => by_model(model, question, retrieved),
+            _ => by_extract(question, retrieved),
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Piece,
+    breaker::Breaker,
     chunks::{Chunks, Progress},
 };
 use crate::{config::ModelConfig, prompt, retrieve::Retrieved, turn::Question};
@@ -37,6 +38,7 @@ pub(super) struct Model {
     name: String,
     first_token_patience: Duration,
     stall_patience: Duration,
+    breaker: Breaker,
 }
 
 /// What a model did instead of answering.
@@ -81,6 +83,11 @@ impl ModelError {
 }
 
 impl Model {
+    /// Whether it may be asked now: one that failed again and again is left alone for a while.
+    pub(super) fn is_up(&self) -> bool {
+        self.breaker.admits()
+    }
+
     /// The configured model, if there is one.
     pub(super) fn new(config: &ModelConfig) -> Result<Option<Self>, reqwest::Error> {
         let Some(base) = config.llm_base_url.as_deref().filter(|base| !base.is_empty()) else {
@@ -98,6 +105,7 @@ impl Model {
             name: config.llm_model.clone(),
             first_token_patience: Duration::from_secs(config.llm_first_token_seconds),
             stall_patience: Duration::from_secs(config.llm_stall_seconds),
+            breaker: Breaker::after(config.llm_failures_max),
         }))
     }
 
@@ -131,6 +139,7 @@ impl Model {
                         Err(error) if !is_speaking && !is_last_try => {
                             wait = error.retry_after().filter(|wait| Instant::now() + *wait < first_token_by);
                             if wait.is_none() {
+                                model.failed(&error);
                                 yield Err(error);
                                 return;
                             }
@@ -138,7 +147,14 @@ impl Model {
                             break;
                         }
                         piece => {
-                            is_speaking |= matches!(piece, Ok(Piece::Token(_)));
+                            match &piece {
+                                Ok(Piece::Token(_)) if !is_speaking => {
+                                    is_speaking = true;
+                                    model.breaker.succeeded();
+                                }
+                                Err(error) if !is_speaking => model.failed(error),
+                                _ => {}
+                            }
                             yield piece;
                         }
                     }
@@ -148,6 +164,17 @@ impl Model {
             }
         }
         .boxed()
+    }
+
+    /// Notes an answer without a word. What a question was refused for says nothing of the model.
+    fn failed(&self, error: &ModelError) {
+        match error {
+            ModelError::Status { status, retry_after } if *status == StatusCode::TOO_MANY_REQUESTS => {
+                self.breaker.failed(*retry_after);
+            }
+            ModelError::Status { status, .. } if status.is_client_error() => {}
+            _ => self.breaker.failed(None),
+        }
     }
 
     /// One call. Only text counts as a sign of life, and an answer that does not say how it ended was cut off.

@@ -48,11 +48,16 @@ impl Stack {
         Arc::clone(SHARED.get_or_init(Self::own_with_model).await)
     }
 
-    /// One of its own with such a model.
+    /// One of its own with such a model. Many tests let it fail, and others need it at the same time.
     pub(crate) async fn own_with_model() -> Arc<Self> {
+        Self::own_with_model_and(&["--llm-failures-max", "1000000"]).await
+    }
+
+    /// One of its own with such a model, and further settings.
+    pub(crate) async fn own_with_model_and(arguments: &[&str]) -> Arc<Self> {
         let model = Model::start().await;
         let options = Options::of(&Role::ALL).with(&["--llm-base-url", &model.url(), "--llm-model", "it-model"]);
-        Self::start(options, Some(model)).await
+        Self::start(options.with(arguments), Some(model)).await
     }
 
     /// One of its own with further settings.
