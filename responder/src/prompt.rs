@@ -16,7 +16,7 @@ const HEADER_CHARS_MAX: usize = 300;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ChatMessage {
     role: &'static str,
-    content: String,
+    pub(crate) content: String,
 }
 
 /// The whole conversation as the model gets it.

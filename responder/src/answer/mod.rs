@@ -4,6 +4,7 @@ mod breaker;
 mod chunks;
 mod curated;
 mod extractive;
+mod links;
 mod model;
 mod phrases;
 mod references;
@@ -16,9 +17,10 @@ use futures::{
 };
 
 pub(crate) use self::{extractive::plain_text, model::ModelError};
-use self::{model::Model, references::References};
+use self::{links::Links, model::Model, references::References};
 use crate::{
     config::ModelConfig,
+    prompt,
     retrieve::{Passage, Retrieved},
     turn::Question,
 };
@@ -123,14 +125,16 @@ fn extract(question: &Question<'_>, retrieved: &Retrieved) -> (String, Vec<Citat
 /// The model's answer; when it fails before its first token, the extractive one.
 fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> Answer {
     let (instead, instead_citations, instead_low) = extract(question, retrieved);
-    let mut said = model.say(question, retrieved);
+    let messages = prompt::messages(question, retrieved);
     let mut references = References::to(retrieved.passages.len());
+    let mut links = Links::given(&messages, &retrieved.passages);
+    let mut said = model.say(&messages);
     let pieces = async_stream::stream! {
         let mut is_speaking = false;
         while let Some(piece) = said.next().await {
             match piece {
                 Ok(Piece::Token(token)) => {
-                    let token = references.push(&token);
+                    let token = links.push(&references.push(&token));
                     if !token.is_empty() {
                         is_speaking = true;
                         yield Ok(Piece::Token(token));
@@ -148,7 +152,7 @@ fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> An
                 piece => yield piece.map_err(AnswerError),
             }
         }
-        let rest = references.finish();
+        let rest = links.push(&references.finish()) + &links.finish();
         if !rest.is_empty() {
             yield Ok(Piece::Token(rest));
         }

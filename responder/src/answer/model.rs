@@ -16,7 +16,7 @@ use super::{
     breaker::Breaker,
     chunks::{Chunks, Progress},
 };
-use crate::{config::ModelConfig, prompt, retrieve::Retrieved, turn::Question};
+use crate::{config::ModelConfig, prompt::ChatMessage};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -113,19 +113,15 @@ impl Model {
         &self.name
     }
 
-    /// The model's answer, piece by piece.
-    pub(super) fn say(
-        &self,
-        question: &Question<'_>,
-        retrieved: &Retrieved,
-    ) -> BoxStream<'static, Result<Piece, ModelError>> {
+    /// The model's answer to `messages`, piece by piece.
+    pub(super) fn say(&self, messages: &[ChatMessage]) -> BoxStream<'static, Result<Piece, ModelError>> {
         let body = json!({
             "model": self.name,
             "stream": true,
             "stream_options": { "include_usage": true },
             "max_tokens": ANSWER_TOKENS_MAX,
             "temperature": 0.2,
-            "messages": prompt::messages(question, retrieved),
+            "messages": messages,
         });
         let model = self.clone();
         async_stream::stream! {
