@@ -1,8 +1,9 @@
 //! Measures Diagent against its limit, in one run: `cargo run -p bench --release -- NAME`.
 //!
 //! Each bench starts the real binary (`target/release/diagent up`, in a folder of its own) and speaks HTTP to it. The limit
-//! is measured in the same run, interleaved with the product, on the same kind of server. An absolute figure is one of the
-//! machine; what counts is the ratio.
+//! is measured in the same run, interleaved with the product, on the same kind of server; so are the peers, which are installed
+//! into `target/bench/peers` from `bench/peers`. An absolute figure is one of the machine; what counts is the
+//! ratio.
 
 mod append;
 mod client;
@@ -12,6 +13,7 @@ mod product;
 mod project;
 mod replay;
 mod report;
+mod start;
 mod stream;
 mod visitor;
 
@@ -29,7 +31,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Durable telemetry and commands through HTTP, against raw `JetStream` publishes with the same sync.
+    /// Durable telemetry and commands through HTTP, against raw `JetStream` publishes with the same sync, and against what other
+    /// event stores append with the same durability.
     Append,
     /// What Diagent adds to the time to the first token, against the same model called directly.
     Stream,
@@ -45,6 +48,8 @@ enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         events: usize,
     },
+    /// From `diagent up` to the first answer, on an empty folder and on one with data, against the two servers alone.
+    Start,
     /// Memory of the process, idle and with a thousand open streams.
     Memory,
 }
@@ -57,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
         Bench::Stream => stream::run(rounds).await?,
         Bench::Project { events } => project::run(events).await?,
         Bench::Replay { events } => replay::run(events, rounds).await?,
+        Bench::Start => start::run(rounds).await?,
         Bench::Memory => memory::run().await?,
     };
     report.show()

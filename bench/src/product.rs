@@ -8,34 +8,54 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
 
-use crate::client::Client;
+use crate::{
+    client::Client,
+    visitor::{ORIGIN, Visitor},
+};
+
+const POLL: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running `diagent up`; it ends with this value.
 pub(crate) struct Product {
     process: Child,
+    said: Lines<BufReader<ChildStdout>>,
     pub(crate) address: String,
     folder: PathBuf,
 }
 
 impl Product {
-    /// Starts it and waits until it is ready. `settings` are further environment variables.
+    /// Starts it in an empty folder and waits until it is ready. `settings` are further environment variables.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let binary = binary()?;
         let folder = std::env::temp_dir().join(format!("diagent-bench-{}", std::process::id()));
+        let mut product = Self::spawn(folder, settings)?;
+        product.served().await?;
+        product.announced().await?;
+        Ok(product)
+    }
+
+    /// Starts it in `folder`, which may have data, and does not wait.
+    pub(crate) fn spawn(folder: PathBuf, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let address = free_address()?;
-        let mut command = Command::new(binary);
+        let mut command = Command::new(binary()?);
         command
             .arg("up")
             .env("DIAGENT_DATA_DIR", &folder)
+            .env("DIAGENT_CACHE_DIR", cache())
             .env("COMMAND_API_ADDR", &address)
+            // Where the visitors of a bench say that they come from.
+            .env("DEMO_ADDR", ORIGIN.trim_start_matches("http://"))
             .env("RUST_LOG", "warn")
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .kill_on_drop(true);
-        // The demo site stays where the visitors of a bench say that they come from.
         for other in ["READ_API_ADDR", "RESPONDER_ADDR", "PROJECTOR_ADDR"] {
             command.env(other, free_address()?);
         }
@@ -47,30 +67,49 @@ impl Product {
         ] {
             command.env(limit, "1000000000");
         }
-        let process = command.spawn().context("cannot start diagent")?;
-        let product = Self {
+        let mut process = command.spawn().context("cannot start diagent")?;
+        let said = process.stdout.take().context("its output")?;
+        Ok(Self {
             process,
+            said: BufReader::new(said).lines(),
             address,
             folder,
-        };
-        product.ready().await?;
-        Ok(product)
+        })
     }
 
-    async fn ready(&self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + Duration::from_mins(2);
+    /// Waits until it is ready by its own account over HTTP, and a visitor of the demo site is served.
+    pub(crate) async fn served(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Ok(mut client) = Client::connect(&self.address).await
                 && client.get("/readyz").await.is_ok_and(|answer| answer.status == 200)
-                && crate::visitor::Visitor::init(&self.address).await.is_ok()
+                && Visitor::init(&self.address).await.is_ok()
             {
                 return Ok(());
+            }
+            if let Some(status) = self.process.try_wait()? {
+                bail!("diagent ended with {status}");
             }
             if Instant::now() > deadline {
                 bail!("diagent was not ready within two minutes");
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Waits until it tells its user that it is ready, which is when its agent knows the demo site.
+    pub(crate) async fn announced(&mut self) -> anyhow::Result<()> {
+        let said = async {
+            while let Some(line) = self.said.next_line().await? {
+                if line.contains("Diagent is ready.") {
+                    return Ok(());
+                }
+            }
+            bail!("diagent ended")
+        };
+        timeout(PATIENCE, said)
+            .await
+            .context("diagent was not ready within two minutes")?
     }
 
     /// Resident memory of the process in MB, without that of NATS and Postgres.
@@ -86,14 +125,24 @@ impl Product {
     }
 
     /// Ends it as an operator would, and removes its folder.
-    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        std::fs::remove_dir_all(self.end().await?).ok();
+        Ok(())
+    }
+
+    /// Ends it as an operator would; answers the folder with its data.
+    pub(crate) async fn end(mut self) -> anyhow::Result<PathBuf> {
         if let Some(id) = self.process.id() {
             Command::new("kill").arg(id.to_string()).status().await?;
         }
         self.process.wait().await?;
-        std::fs::remove_dir_all(&self.folder).ok();
-        Ok(())
+        Ok(self.folder)
     }
+}
+
+/// Where the servers' binaries are kept for all benches.
+pub(crate) fn cache() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.diagent/cache")
 }
 
 /// The binary beside this one.

@@ -1,6 +1,9 @@
 //! A table for people, and the same figures as JSON for scripts.
 
-use std::path::PathBuf;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use anyhow::Context as _;
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
@@ -11,6 +14,9 @@ use serde::Serialize;
 pub(crate) struct Report {
     bench: &'static str,
     rows: Vec<Row>,
+    /// Peers that are missing, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    not_measured: BTreeMap<&'static str, String>,
 }
 
 /// What was measured.
@@ -28,6 +34,8 @@ struct Row {
     diagent: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<f64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    peers: BTreeMap<&'static str, f64>,
     goal: String,
 }
 
@@ -36,52 +44,87 @@ impl Report {
         Self {
             bench,
             rows: Vec::new(),
+            not_measured: BTreeMap::new(),
         }
     }
 
     /// Adds a figure beside its limit, if it has one.
     pub(crate) fn row(&mut self, what: impl Into<String>, figure: Figure, goal: &str) {
+        self.row_beside(what, figure, goal, BTreeMap::new());
+    }
+
+    /// Adds a figure beside its limit and those of its peers, where more is better.
+    pub(crate) fn row_beside(
+        &mut self,
+        what: impl Into<String>,
+        figure: Figure,
+        goal: &str,
+        peers: BTreeMap<&'static str, f64>,
+    ) {
         let Figure { unit, diagent, limit } = figure;
         self.rows.push(Row {
             what: what.into(),
             unit,
             diagent,
             limit,
+            peers,
             goal: goal.to_owned(),
         });
+    }
+
+    /// Says why peers have no figures.
+    pub(crate) fn not_measured(&mut self, peers: BTreeMap<&'static str, String>) {
+        self.not_measured.extend(peers);
     }
 
     /// Prints the table and writes `target/bench/<name>.json`.
     #[expect(clippy::print_stdout, reason = "the table is what the bench is run for")]
     pub(crate) fn show(&self) -> anyhow::Result<()> {
-        let mut table = Table::new();
-        table
-            .load_style(UTF8_FULL_CONDENSED)
-            .set_header(["", "diagent", "limit", "ratio", "unit", "goal"]);
-        for row in &self.rows {
-            let limit = row.limit.map_or_else(String::new, number);
-            let ratio = row
-                .limit
-                .map_or_else(String::new, |limit| format!("{:.2}", row.diagent / limit));
-            table.add_row([
-                row.what.clone(),
-                number(row.diagent),
-                limit,
-                ratio,
-                row.unit.to_owned(),
-                row.goal.clone(),
-            ]);
+        println!("{}", self.table());
+        for (peer, reason) in &self.not_measured {
+            println!("{peer}: not measured: {reason}");
         }
-        for column in table.column_iter_mut().skip(1).take(3) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        println!("{table}");
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("../target/bench")
             .join(format!("{}.json", self.bench));
         std::fs::create_dir_all(file.parent().context("a folder")?)?;
         std::fs::write(&file, serde_json::to_vec_pretty(self)?)
             .with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    fn table(&self) -> Table {
+        let peers: BTreeSet<&str> = self.rows.iter().flat_map(|row| row.peers.keys().copied()).collect();
+        let best = (!peers.is_empty()).then_some("best peer");
+        let figures: Vec<&str> = ["diagent", "limit", "ratio"]
+            .into_iter()
+            .chain(best)
+            .chain(peers.iter().copied())
+            .collect();
+        let mut table = Table::new();
+        table
+            .load_style(UTF8_FULL_CONDENSED)
+            .set_header([""].iter().chain(&figures).chain(&["unit", "goal"]));
+        for row in &self.rows {
+            let ratio = row.limit.map(|limit| format!("{:.2}", row.diagent / limit));
+            let mut cells = vec![row.what.clone(), number(row.diagent)];
+            cells.push(row.limit.map_or_else(String::new, number));
+            cells.push(ratio.unwrap_or_default());
+            if best.is_some() {
+                let best = row.peers.values().copied().max_by(f64::total_cmp);
+                cells.push(best.map_or_else(String::new, number));
+            }
+            cells.extend(
+                peers
+                    .iter()
+                    .map(|peer| row.peers.get(peer).copied().map_or_else(String::new, number)),
+            );
+            cells.extend([row.unit.to_owned(), row.goal.clone()]);
+            table.add_row(cells);
+        }
+        for column in table.column_iter_mut().skip(1).take(figures.len()) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Call, Client};
 
-/// A site that the demo agent allows.
-pub(crate) const ORIGIN: &str = "http://127.0.0.1:8082";
+/// Where the demo site is in a bench, not to be in the way of one that runs for somebody.
+pub(crate) const ORIGIN: &str = "http://127.0.0.1:18082";
 
 /// The demo agent, see `diagent/src/demo`.
 const AGENT_ID: &str = "01KDEM0AGENT00000000000001";

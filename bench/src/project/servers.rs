@@ -9,6 +9,8 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use crate::product::cache;
+
 pub(crate) const PARTITIONS: u16 = 8;
 
 /// Running servers.
@@ -22,9 +24,8 @@ pub(crate) struct Servers {
 
 impl Servers {
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let cache = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.diagent/cache");
-        let binaries = Binaries::fetch(&cache).await?;
-        let folder = std::env::temp_dir().join(format!("diagent-bench-{}", std::process::id()));
+        let binaries = Binaries::fetch(&cache()).await?;
+        let folder = std::env::temp_dir().join(format!("diagent-bench-servers-{}", std::process::id()));
         let nats = NatsServer::start(&binaries, &folder.join("nats"), "bench").await?;
         let postgres = Postgres::start(&binaries, &folder.join("postgres"), "bench").await?;
         let config = LogConfig {
@@ -52,11 +53,16 @@ impl Servers {
         Ok(events)
     }
 
+    /// Where clients of Postgres connect.
+    pub(crate) fn postgres_url(&self) -> String {
+        self.postgres.url()
+    }
+
     /// What a role needs to find them.
     pub(crate) fn environment(&self) -> [(&'static str, String); 2] {
         [
             ("NATS_URL", self.nats.url().to_owned()),
-            ("DATABASE_URL", self.postgres.url()),
+            ("DATABASE_URL", self.postgres_url()),
         ]
     }
 
