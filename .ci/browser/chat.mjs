@@ -89,6 +89,7 @@ export const checks = {
     await accessible(page, "a message that waits");
     await context.setOffline(false);
     await page.locator(".message.failed").waitFor({ state: "detached" });
+    await answers(page).nth(1).waitFor();
     assert.match(await answered(page), /wash/);
     assert.equal(await page.locator(".message.visitor", { hasText: "clean the gear" }).count(), 1);
     await done();

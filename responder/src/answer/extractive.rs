@@ -25,6 +25,9 @@ const ASKING_HEADING: f64 = 0.6;
 /// A heading that asks the question makes what follows it the answer.
 const HEADING_WEIGHT: f64 = 0.5;
 
+/// Words from which on a line without an end may be more than a label.
+const LABEL_WORDS: usize = 5;
+
 /// An answer and what it stands on.
 #[derive(Debug, PartialEq)]
 pub(super) struct Composed {
@@ -105,7 +108,8 @@ fn pick(passage: &Passage, lexemes: &HashMap<String, f64>) -> Vec<String> {
     let beginning = (best == 0.0).then(|| scored.iter().position(|(_, sentence)| is_whole(sentence)));
     let worth = |(index, (score, sentence)): (usize, (f64, String))| {
         let is_meant = beginning == Some(Some(index));
-        (is_meant || (is_asked && index == 0) || (score > 0.0 && score >= best * WORTH_SAYING)).then_some(sentence)
+        let is_worth = score > 0.0 && score >= best * WORTH_SAYING && says_something(&sentence);
+        (is_meant || (is_asked && index == 0) || is_worth).then_some(sentence)
     };
     scored
         .into_iter()
@@ -115,7 +119,12 @@ fn pick(passage: &Passage, lexemes: &HashMap<String, f64>) -> Vec<String> {
         .collect()
 }
 
-/// Whether it says something, as headings and labels do not.
+/// Whether it is more than a heading or the label of a link; a price or a date says something in few words.
+fn says_something(sentence: &str) -> bool {
+    is_whole(sentence) || sentence.chars().any(char::is_numeric) || words(sentence).len() >= LABEL_WORDS
+}
+
+/// Whether it is a sentence, as headings and labels are not.
 fn is_whole(sentence: &str) -> bool {
     sentence.ends_with(['.', '!', '?', '。', '！', '？'])
 }

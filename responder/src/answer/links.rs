@@ -134,7 +134,7 @@ mod tests {
             checked(&["https://evil.example/ https://cal.example/us"]),
             "… https://cal.example/us"
         );
-        assert_eq!(checked(&["hhttps://a.example"]), "h…");
+        assert_eq!(checked(&["h", "https://a.example"]), "h…");
         let endless = format!("https://{}", "a".repeat(5_000));
         assert!(checked(&[&endless]).starts_with('…'));
     }

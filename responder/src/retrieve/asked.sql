@@ -44,6 +44,7 @@ asked AS MATERIALIZED (
         said.lexeme,
         said.place,
         coalesce(meant.query, quote_literal(said.lexeme)::tsquery) AS query,
+        coalesce(meant.chunks, said.chunks) = 0 AS is_unknown,
         greatest(ln((total.chunks + 1) / (coalesce(meant.chunks, said.chunks) + 0.5)), 0.1)::float8 AS weight,
         sum(coalesce(meant.chunks, said.chunks)) OVER (ORDER BY coalesce(meant.chunks, said.chunks), said.lexeme) AS reached
     FROM said CROSS JOIN total LEFT JOIN meant ON meant.lexeme = said.lexeme
@@ -60,6 +61,7 @@ question AS MATERIALIZED (
         string_agg(query::text, ' | ') FILTER (WHERE reached <= 1000 OR is_rarest)::tsquery AS any_of,
         sum(weight) AS weight,
         array_agg(lexeme) AS lexemes,
-        array_agg(weight) AS weights
+        array_agg(weight) AS weights,
+        coalesce(bool_or(is_unknown), false) AS has_unknown
     FROM (SELECT asked.*, reached = min(reached) OVER () AS is_rarest FROM asked) AS asked
 ),

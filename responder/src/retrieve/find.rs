@@ -16,6 +16,8 @@ pub(super) struct Candidates {
     pub(super) passages: Vec<Candidate>,
     /// The question's words as Postgres indexes them, with their weight.
     pub(super) lexemes: HashMap<String, f64>,
+    /// Whether one of them is in no passage, nor anything like it.
+    pub(super) has_unknown: bool,
 }
 
 /// A passage and what speaks for it.
@@ -85,6 +87,7 @@ fn candidates(rows: &[PgRow]) -> sqlx::Result<Candidates> {
             .into_iter()
             .zip(weights.unwrap_or_default())
             .collect(),
+        has_unknown: first.try_get("has_unknown")?,
     })
 }
 

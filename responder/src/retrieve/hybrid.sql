@@ -23,7 +23,8 @@ SELECT
     coalesce(covered.weight / question.weight, 0) AS coverage,
     coalesce(ranked.words / question.weight, 0) AS words,
     question.lexemes,
-    question.weights
+    question.weights,
+    question.has_unknown
 FROM question
 CROSS JOIN (SELECT content_hash FROM near UNION SELECT content_hash FROM worded) AS found
 JOIN read.document_chunks AS chunks ON chunks.agent_id = $1 AND chunks.content_hash = found.content_hash

@@ -2,7 +2,7 @@
 //! in one order (`rank`).
 //!
 //! A question that hardly says anything by itself ("and how long does that take?") is looked up once more together with the
-//! one before, and what fits better is taken.
+//! one before, and what fits better is taken. One with a word that the site does not know is about something else.
 
 mod find;
 mod rank;
@@ -45,6 +45,8 @@ pub(crate) struct Retrieved {
     pub(crate) passages: Vec<Passage>,
     /// The question's words as Postgres indexes them, with their weight.
     pub(crate) lexemes: HashMap<String, f64>,
+    /// Whether one of them is in no passage, nor anything like it.
+    pub(crate) has_unknown: bool,
     /// How long the database took.
     pub(crate) searched_for: Duration,
 }
@@ -116,7 +118,9 @@ impl Asked<'_> {
     /// The question together with the one before, if it hardly stands by itself.
     fn with_before(&self, found: &Retrieved) -> Option<String> {
         let before = self.before?;
-        let leans = found.lexemes.len() <= LEANING_LEXEMES && self.question.split_whitespace().count() <= LEANING_WORDS;
+        let leans = !found.has_unknown
+            && found.lexemes.len() <= LEANING_LEXEMES
+            && self.question.split_whitespace().count() <= LEANING_WORDS;
         leans.then(|| format!("{before}\n{}", self.question))
     }
 }
@@ -151,6 +155,7 @@ async fn look_up(pool: &PgPool, questions: &Questions, asked: &Asked<'_>) -> Res
     let confident = questions.confident_cosine();
     Ok(Retrieved {
         lexemes: candidates.lexemes,
+        has_unknown: candidates.has_unknown,
         passages: rank::best(candidates.passages, asked.page_url, confident),
         searched_for: started.elapsed(),
     })
@@ -209,6 +214,11 @@ mod tests {
         let short = asked("And how long does that take?");
         let expected = Some("Do you take returns?\nAnd how long does that take?".to_owned());
         assert_eq!(short.with_before(&found(&["long", "take"])), expected);
+        let elsewhere = Retrieved {
+            has_unknown: true,
+            ..found(&["tell", "joke"])
+        };
+        assert_eq!(asked("Tell me a joke").with_before(&elsewhere), None);
         let whole = asked("Who won the world cup in 1998?");
         assert_eq!(whole.with_before(&found(&["won", "world", "cup", "1998"])), None);
         let first = Asked { before: None, ..short };

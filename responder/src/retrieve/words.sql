@@ -16,7 +16,8 @@ SELECT
     coalesce(covered.weight / question.weight, 0) AS coverage,
     coalesce(ranked.words / question.weight, 0) AS words,
     question.lexemes,
-    question.weights
+    question.weights,
+    question.has_unknown
 FROM question
 CROSS JOIN worded
 JOIN read.document_chunks AS chunks
