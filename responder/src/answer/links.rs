@@ -18,6 +18,8 @@ pub(super) struct Links {
     known: String,
     /// An address, or the beginning of what may become one.
     held: String,
+    /// Whether a word goes on: addresses begin where none does, so that the end of a word need not be held back.
+    is_in_word: bool,
 }
 
 impl Links {
@@ -32,6 +34,7 @@ impl Links {
         Self {
             known,
             held: String::new(),
+            is_in_word: false,
         }
     }
 
@@ -51,6 +54,11 @@ impl Links {
     }
 
     fn take(&mut self, char: char, said: &mut String) {
+        let is_in_word = std::mem::replace(&mut self.is_in_word, char.is_alphanumeric());
+        if is_in_word && self.held.is_empty() {
+            said.push(char);
+            return;
+        }
         self.held.push(char);
         let goes_on = if is_address(&self.held) {
             !ends_address(char) && self.held.len() < ADDRESS_BYTES_MAX
@@ -63,7 +71,7 @@ impl Links {
         self.held.pop();
         said.push_str(&self.finish());
         // What ends one may begin another.
-        if may_become_address(char.encode_utf8(&mut [0; 4])) {
+        if !is_in_word && may_become_address(char.encode_utf8(&mut [0; 4])) {
             self.held.push(char);
         } else {
             said.push(char);
@@ -134,9 +142,17 @@ mod tests {
             checked(&["https://evil.example/ https://cal.example/us"]),
             "… https://cal.example/us"
         );
-        assert_eq!(checked(&["h", "https://a.example"]), "h…");
+        assert_eq!(checked(&["http:https://a.example"]), "http:…");
         let endless = format!("https://{}", "a".repeat(5_000));
         assert!(checked(&[&endless]).starts_with('…'));
+    }
+
+    #[test]
+    fn the_end_of_a_word_is_not_held_back() {
+        let mut links = Links::among(KNOWN.to_owned());
+        assert_eq!(links.push("enough"), "enough");
+        assert_eq!(links.push(" h"), " ");
+        assert_eq!(links.push("ere"), "here");
     }
 
     proptest! {

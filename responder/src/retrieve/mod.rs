@@ -2,7 +2,8 @@
 //! in one order (`rank`).
 //!
 //! A question that hardly says anything by itself ("and how long does that take?") is looked up once more together with the
-//! one before, and what fits better is taken. One with a word that the site does not know is about something else.
+//! one before, and what fits better is taken. One with a word that the site does not know is about something else, unless it
+//! refers to what was said.
 
 mod find;
 mod rank;
@@ -23,6 +24,14 @@ const RETRY_PAUSE: Duration = Duration::from_millis(250);
 /// A question with no more words than this, of which no more carry a meaning, may lean on the one before.
 const LEANING_WORDS: usize = 7;
 const LEANING_LEXEMES: usize = 2;
+
+/// Words by which a question goes on from what was said, in the languages that small talk is made in.
+const REFERRING: [&str; 28] = [
+    "and", "also", "it", "its", "that", "then", "there", "these", "they", "them", "this", "those", // English
+    "und", "auch", "dann", "das", "dies", "dort", "es", // German
+    "et", "aussi", "ça", "cela", "y", // French, Spanish
+    "eso", "esto", "también", "entonces",
+];
 
 /// Fewer passages than this that can be trusted, and the answer says that it is not sure.
 const CONFIDENT_PASSAGES: usize = 2;
@@ -118,7 +127,9 @@ impl Asked<'_> {
     /// The question together with the one before, if it hardly stands by itself.
     fn with_before(&self, found: &Retrieved) -> Option<String> {
         let before = self.before?;
-        let leans = !found.has_unknown
+        let refers = |word: &str| REFERRING.contains(&word.trim_matches(|char: char| !char.is_alphanumeric()));
+        let is_about_it = !found.has_unknown || self.question.to_lowercase().split_whitespace().any(refers);
+        let leans = is_about_it
             && found.lexemes.len() <= LEANING_LEXEMES
             && self.question.split_whitespace().count() <= LEANING_WORDS;
         leans.then(|| format!("{before}\n{}", self.question))
@@ -219,6 +230,7 @@ mod tests {
             ..found(&["tell", "joke"])
         };
         assert_eq!(asked("Tell me a joke").with_before(&elsewhere), None);
+        assert!(asked("And to Sweden?").with_before(&elsewhere).is_some());
         let whole = asked("Who won the world cup in 1998?");
         assert_eq!(whole.with_before(&found(&["won", "world", "cup", "1998"])), None);
         let first = Asked { before: None, ..short };
