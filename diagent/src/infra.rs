@@ -6,9 +6,12 @@ use anyhow::Context as _;
 use embedded::DataDir;
 use events::{Clock, Log, log::LogConfig};
 use sqlx::{
-    PgPool,
+    Connection as _, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+
+/// A connection that was used so recently is not asked whether it still works: no database restarts faster.
+const SURELY_WORKS: Duration = Duration::from_millis(500);
 
 /// A request waits this long for a connection before it is told to come back.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -159,5 +162,14 @@ pub fn database(url: &str, role: &'static str) -> Result<PgPool, SettingError> {
     Ok(PgPoolOptions::new()
         .max_connections(24)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, used| {
+            Box::pin(async move {
+                if used.idle_for > SURELY_WORKS {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options))
 }

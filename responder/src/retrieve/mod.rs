@@ -1,9 +1,9 @@
 //! The passages that may answer a question: those that are close to it in meaning, and those that say its words (`find`), put
 //! in one order (`rank`).
 //!
-//! A question that hardly says anything by itself ("and how long does that take?") is looked up once more together with the
-//! one before, and what fits better is taken. One with a word that the site does not know is about something else, unless it
-//! refers to what was said.
+//! A short question that refers to what was said ("and how long does that take?"), or to which nothing was found, is looked up
+//! once more together with the one before, and what fits better is taken. One with a word that the site does not know is about
+//! something else, unless it refers to what was said.
 
 mod find;
 mod rank;
@@ -128,10 +128,10 @@ impl Asked<'_> {
     fn with_before(&self, found: &Retrieved) -> Option<String> {
         let before = self.before?;
         let refers = |word: &str| REFERRING.contains(&word.trim_matches(|char: char| !char.is_alphanumeric()));
-        let is_about_it = !found.has_unknown || self.question.to_lowercase().split_whitespace().any(refers);
-        let leans = is_about_it
-            && found.lexemes.len() <= LEANING_LEXEMES
-            && self.question.split_whitespace().count() <= LEANING_WORDS;
+        let refers = self.question.to_lowercase().split_whitespace().any(refers);
+        let is_short =
+            found.lexemes.len() <= LEANING_LEXEMES && self.question.split_whitespace().count() <= LEANING_WORDS;
+        let leans = is_short && (refers || (found.is_unsure() && !found.has_unknown));
         leans.then(|| format!("{before}\n{}", self.question))
     }
 }
