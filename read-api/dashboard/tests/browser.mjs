@@ -214,7 +214,7 @@ const checks = {
 
   async "words of any message are found, and filters are part of the address"() {
     const { page, complaints, done } = await signedIn();
-    const visitor = await asked(`Do you rent zeppelins to ${WORD} walruses?`);
+    const visitor = await asked(`Do zeppelins carry ${WORD} walruses?`);
     await page.locator(".search input").fill(`${WORD.toUpperCase()} zepp`);
     await page.waitForURL(/q=w/i);
     await row(page, visitor).waitFor();
