@@ -162,13 +162,14 @@ pub(crate) async fn passages(
 async fn look_up(pool: &PgPool, questions: &Questions, asked: &Asked<'_>) -> Result<Retrieved, RetrieveError> {
     let embedded = questions.embed(asked.question).await;
     let started = Instant::now();
-    let candidates = find_patiently(pool, asked, embedded.as_ref()).await?;
+    let mut candidates = find_patiently(pool, asked, embedded.as_ref()).await?;
     let confident = questions.confident_cosine();
+    let searched_for = started.elapsed();
     Ok(Retrieved {
-        lexemes: candidates.lexemes,
+        lexemes: std::mem::take(&mut candidates.lexemes),
         has_unknown: candidates.has_unknown,
-        passages: rank::best(candidates.passages, asked.page_url, confident),
-        searched_for: started.elapsed(),
+        passages: rank::best(candidates, asked.page_url, confident),
+        searched_for,
     })
 }
 

@@ -7,7 +7,10 @@
 
 use std::collections::HashMap;
 
-use super::{Passage, find::Candidate};
+use super::{
+    Passage,
+    find::{Candidate, Candidates},
+};
 
 /// Passages that an answer may stand on.
 const PASSAGES_MAX: usize = 6;
@@ -26,9 +29,16 @@ const CONFIDENT_COVERAGE: f64 = 0.5;
 const USEFUL_COVERAGE: f64 = 0.25;
 const USEFUL_COSINE: f64 = 0.7;
 
-/// The useful ones of `candidates`, best first, and not all from one page. From `confident_cosine` on a passage is trusted.
-pub(super) fn best(candidates: Vec<Candidate>, page_url: Option<&str>, confident_cosine: Option<f64>) -> Vec<Passage> {
+/// How much closer a passage must be to be trusted when the question has a word that the site does not know: a site that rents
+/// tents is close to the rent of bicycles.
+const UNKNOWN_WORD_COSINE: f64 = 0.1;
+
+/// The useful ones of what was found, best first, and not all from one page. From `confident_cosine` on a passage is trusted.
+pub(super) fn best(found: Candidates, page_url: Option<&str>, confident_cosine: Option<f64>) -> Vec<Passage> {
     let page = page_url.map(without_place);
+    let margin = if found.has_unknown { UNKNOWN_WORD_COSINE } else { 0.0 };
+    let trusted_cosine = confident_cosine.map(|cosine| cosine + margin);
+    let candidates = found.passages;
     let is_by_words = candidates.iter().all(|candidate| candidate.cosine.is_none());
     let mut scored: Vec<(f64, Candidate)> = candidates
         .into_iter()
@@ -48,8 +58,7 @@ pub(super) fn best(candidates: Vec<Candidate>, page_url: Option<&str>, confident
         *taken <= PASSAGES_PER_PAGE
     });
     let best = scored.into_iter().take(PASSAGES_MAX);
-    best.map(|(_, candidate)| passage(candidate, confident_cosine))
-        .collect()
+    best.map(|(_, candidate)| passage(candidate, trusted_cosine)).collect()
 }
 
 fn score(candidate: &Candidate, is_by_words: bool) -> f64 {
@@ -61,9 +70,9 @@ fn score(candidate: &Candidate, is_by_words: bool) -> f64 {
     }
 }
 
-fn is_confident(candidate: &Candidate, confident_cosine: Option<f64>) -> bool {
-    match (candidate.cosine, confident_cosine) {
-        (Some(cosine), Some(confident)) => cosine >= confident,
+fn is_confident(candidate: &Candidate, trusted_cosine: Option<f64>) -> bool {
+    match (candidate.cosine, trusted_cosine) {
+        (Some(cosine), Some(trusted)) => cosine >= trusted,
         _ => candidate.coverage >= CONFIDENT_COVERAGE,
     }
 }
@@ -78,10 +87,10 @@ fn is_useful(candidate: &Candidate, confident_cosine: Option<f64>) -> bool {
     is_close || candidate.coverage >= USEFUL_COVERAGE
 }
 
-fn passage(candidate: Candidate, confident_cosine: Option<f64>) -> Passage {
+fn passage(candidate: Candidate, trusted_cosine: Option<f64>) -> Passage {
     Passage {
         relevance: candidate.cosine.unwrap_or(candidate.coverage),
-        is_confident: is_confident(&candidate, confident_cosine),
+        is_confident: is_confident(&candidate, trusted_cosine),
         url: candidate.url,
         title: candidate.title,
         heading: candidate.heading,
@@ -151,9 +160,28 @@ mod tests {
         );
     }
 
+    #[test]
+    fn with_a_word_that_the_site_does_not_know_a_passage_must_be_closer() {
+        let trusted = |cosine, has_unknown| {
+            let candidates = vec![candidate("/a", Some(cosine), 0.5)];
+            best(found(candidates, has_unknown), None, Some(0.3))[0].is_confident
+        };
+        assert!(trusted(0.36, false));
+        assert!(!trusted(0.36, true), "renting tents is close to renting bicycles");
+        assert!(trusted(0.42, true), "what is close enough needs no words");
+    }
+
     fn urls(candidates: Vec<Candidate>, page_url: Option<&str>) -> Vec<String> {
-        let best = best(candidates, page_url, Some(0.3));
+        let best = best(found(candidates, false), page_url, Some(0.3));
         best.into_iter().map(|passage| passage.url).collect()
+    }
+
+    fn found(passages: Vec<Candidate>, has_unknown: bool) -> Candidates {
+        Candidates {
+            passages,
+            has_unknown,
+            ..Candidates::default()
+        }
     }
 
     fn candidate(url: &str, cosine: Option<f64>, coverage: f64) -> Candidate {
