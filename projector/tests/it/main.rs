@@ -5,6 +5,7 @@ mod erasure;
 mod gaps;
 mod generated;
 mod independence;
+mod like_questions;
 mod migrations;
 mod read_models;
 mod rollout;

@@ -60,7 +60,7 @@ async fn a_conversation_is_read_with_its_messages() {
     )
     .await;
     let gap = json!({
-        "message_id": first, "question": "Do you ship to Norway?", "grouping_key": "do you ship to norway",
+        "message_id": first, "question": "Do you ship to Norway?", "grouping_key": "norway ship",
         "visitor_id": someone.visitor_id,
     });
     assert_eq!(gaps, json!([gap]));

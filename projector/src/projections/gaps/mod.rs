@@ -6,15 +6,12 @@ use events::{Category, LogEvent, MessageId, Recorded, conversation::Conversation
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::{forgotten::Forgotten, stored};
 use crate::Projection;
+use crate::projections::{forgotten::Forgotten, stored};
 
 /// The projection `gaps`.
 #[derive(Debug)]
 pub struct Gaps;
-
-/// Bytes of a grouping key: it is part of an index.
-const KEY_BYTES_MAX: usize = 512;
 
 const FORGET: &str = "WITH forgotten AS (SELECT * FROM unnest($1::text[], $2::text[]) AS f (agent_id, visitor_id)),
     questions AS (
@@ -26,12 +23,7 @@ const ASK: &str = "INSERT INTO open_questions (answer_id, agent_id, visitor_id, 
     ON CONFLICT (answer_id) DO NOTHING";
 /// Takes the questions away whose turn is over, and answers them.
 const CLOSE: &str = "DELETE FROM open_questions WHERE answer_id = ANY($1) RETURNING answer_id, question, asked_at";
-const KEEP: &str = "INSERT INTO gaps
-        (message_id, conversation_id, agent_id, workspace_id, visitor_id, partition, question, asked_at, grouping_key)
-    SELECT * FROM unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::timestamptz[], $9::text[]
-    )
-    ON CONFLICT (message_id) DO NOTHING";
+const KEEP: &str = include_str!("keep.sql");
 
 /// A question whose turn is not over.
 struct Question {
@@ -41,10 +33,10 @@ struct Question {
 
 impl Projection for Gaps {
     const NAME: &'static str = "gaps";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const CATEGORIES: &'static [Category] = &[Category::Visitor, Category::Conversation];
     const EXPOSES: &'static [&'static str] = &["gaps"];
-    const SCHEMA: &'static str = include_str!("../../../migrations/gaps/v1.sql");
+    const SCHEMA: &'static str = include_str!("../../../../migrations/gaps/v2.sql");
 
     async fn apply(&self, connection: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
         let forgotten = Forgotten::within(batch);
@@ -188,11 +180,6 @@ async fn keep(connection: &mut PgConnection, gaps: &BTreeMap<MessageId, (&Record
                 .collect::<Vec<_>>(),
         )
         .bind(gaps.values().map(|(_, question)| question.asked_at).collect::<Vec<_>>())
-        .bind(
-            gaps.values()
-                .map(|(_, question)| grouping_key(&question.text))
-                .collect::<Vec<_>>(),
-        )
         .execute(connection)
         .await?;
     Ok(())
@@ -214,30 +201,5 @@ fn conversation_id(recorded: &Recorded) -> String {
     match recorded.subject {
         events::Subject::Conversation { conversation_id, .. } => conversation_id.to_string(),
         _ => String::new(),
-    }
-}
-
-/// The words of a question in lower case, so that case, space and punctuation make no other question.
-fn grouping_key(question: &str) -> String {
-    let words: Vec<String> = question
-        .split(|char: char| !char.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect();
-    stored::short_text(&words.join(" "), KEY_BYTES_MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn case_space_and_punctuation_make_no_other_question() {
-        assert_eq!(grouping_key("  Do you ship to Norway?!"), "do you ship to norway");
-        assert_eq!(
-            grouping_key("do you ship, to  NORWAY"),
-            grouping_key("Do you ship to Norway?")
-        );
-        assert_eq!(grouping_key("¿?"), "");
     }
 }
