@@ -102,7 +102,7 @@ impl EmbeddingConfig {
     }
 
     /// The endpoint, if there is one.
-    pub(crate) fn base_url(&self) -> Option<&str> {
+    pub fn base_url(&self) -> Option<&str> {
         self.embedding_base_url
             .as_deref()
             .filter(|url| !url.is_empty() && *url != "none")

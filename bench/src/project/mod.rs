@@ -81,7 +81,7 @@ async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> an
 async fn steady(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
     let projector = Projector::start(servers, &[])?;
     for projection in PROJECTIONS {
-        process::caught_up(servers, projection, None).await?;
+        process::built(servers, projection, None).await?;
     }
     let (rate, lasting) = STEADY;
     let lag = lag::under_load(servers, rate, async {

@@ -73,16 +73,24 @@ fn command(servers: &Servers) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Waits until a version, or else the first one, has read the whole log; answers its events per second, from its first batch on.
+/// Waits until a version, or else the first one, has read the log up to where it ends now; answers its events per second, from
+/// its first batch on.
 pub(crate) async fn built(servers: &Servers, projection: &str, version: Option<i32>) -> anyhow::Result<f64> {
+    let mut ends = BTreeMap::new();
+    for p in 0..super::servers::PARTITIONS {
+        let last = servers.log.last_sequence(events::Partition::Events(p)).await?;
+        ends.insert(p.to_string(), i64::try_from(last)?);
+    }
     let mut begun: Option<(Instant, i64)> = None;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let (read, left) = progress(servers, projection, version).await?;
+        let positions = positions(servers, projection, version).await;
+        let at = |partition: &String| positions.get(partition).copied().unwrap_or_default();
+        let read = ends.keys().map(at).sum();
         let now = Instant::now();
         match begun {
             None if read > 0 => begun = Some((now, read)),
-            Some((start, first)) if left == 0 => {
+            Some((start, first)) if ends.iter().all(|(partition, end)| at(partition) >= *end) => {
                 return Ok(per_second(usize::try_from(read - first)?, now - start));
             }
             _ => {}
@@ -90,29 +98,6 @@ pub(crate) async fn built(servers: &Servers, projection: &str, version: Option<i
         ensure!(now < deadline, "{projection} is not built after {PATIENCE:?}");
         tokio::time::sleep(POLL).await;
     }
-}
-
-/// Waits until a version, or else the first one, has read the whole log.
-pub(crate) async fn caught_up(servers: &Servers, projection: &str, version: Option<i32>) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while progress(servers, projection, version).await?.1 > 0 {
-        ensure!(Instant::now() < deadline, "{projection} does not catch up");
-        tokio::time::sleep(POLL).await;
-    }
-    Ok(())
-}
-
-/// Events read, and events left.
-async fn progress(servers: &Servers, projection: &str, version: Option<i32>) -> anyhow::Result<(i64, i64)> {
-    let positions = positions(servers, projection, version).await;
-    let (mut read, mut left) = (0, 0);
-    for p in 0..super::servers::PARTITIONS {
-        let last = i64::try_from(servers.log.last_sequence(events::Partition::Events(p)).await?)?;
-        let at = positions.get(&p.to_string()).copied().unwrap_or_default();
-        read += at;
-        left += last - at;
-    }
-    Ok((read, left))
 }
 
 /// How far a version is, by partition; nowhere while there are no tables yet.

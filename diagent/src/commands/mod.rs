@@ -2,6 +2,7 @@
 
 pub mod agent;
 mod api;
+mod bar;
 mod definition;
 pub mod doctor;
 pub mod eval;

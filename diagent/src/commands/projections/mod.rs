@@ -1,7 +1,6 @@
 //! `diagent projections`: where the read models stand, and what operators do with them while they run.
 
 mod accept_loss;
-mod bar;
 mod dead_letters;
 mod drop_version;
 mod list;

@@ -6,8 +6,8 @@ use anyhow::{Context as _, bail};
 use projector::{migrate, versions};
 use sqlx::PgPool;
 
-use super::{AWAY, bar, known};
-use crate::print;
+use super::{AWAY, known};
+use crate::{commands::bar, print};
 
 const POLL: Duration = Duration::from_millis(250);
 

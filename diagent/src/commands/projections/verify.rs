@@ -9,8 +9,8 @@ use projector::{
 };
 use serde_json::{Value, json};
 
-use super::{AWAY, bar, known};
-use crate::print;
+use super::{AWAY, known};
+use crate::{commands::bar, print};
 
 /// Compare a version's rows with the log, while both are written.
 #[derive(Debug, clap::Args)]

@@ -7,11 +7,11 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use bytes::BytesMut;
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::HumanCount;
 use read_api::replay::Filter;
 
 use super::{Format, sink::Sink, source::Source, state::State};
-use crate::print;
+use crate::{commands::bar, print};
 
 /// What was written is made safe at least so often.
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
@@ -60,7 +60,9 @@ impl Export {
     pub(super) async fn run(mut self, mut source: Source) -> anyhow::Result<()> {
         let (beginning, end) = source.bounds();
         let (beginning, length) = (beginning.sum(), end.sum().saturating_sub(beginning.sum()));
-        let bar = bar(length);
+        // By sequences: with a filter there are fewer events than that.
+        let bar = bar::bar("{wide_bar} {percent}% of the log  {msg} events  {rate}  {eta} left");
+        bar.set_length(length);
         let (started, had) = (Instant::now(), self.state.events);
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         let mut commits = tokio::time::interval(COMMIT_EVERY);
@@ -111,15 +113,5 @@ impl Export {
             HumanCount(u64::try_from(rate).unwrap_or(u64::MAX)),
             HumanCount(self.state.events),
         ));
-    }
-}
-
-/// Progress through the log, by sequences: with a filter there are fewer events than that.
-fn bar(length: u64) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    let template = "{wide_bar} {percent}% of the log  {msg} events  {per_sec}  {eta} left";
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }

@@ -24,7 +24,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use events::{AgentId, Position};
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::Value;
 use url::Url;
 
@@ -38,7 +38,10 @@ use self::{
 };
 use super::list;
 use crate::{
-    commands::api::{Api, ApiArgs},
+    commands::{
+        api::{Api, ApiArgs},
+        bar,
+    },
     infra::InfraArgs,
     print,
 };
@@ -163,7 +166,7 @@ impl Crawl {
         visits: &Visits<'_>,
         frontier: &mut Frontier,
     ) -> anyhow::Result<(Summary, Option<Position>)> {
-        let bar = self.bar("{pos}/{len} pages  {wide_bar}  {per_sec}  {msg}");
+        let bar = self.bar("{pos}/{len} pages  {wide_bar}  {rate}  {msg}");
         let (mut summary, mut last) = (Summary::default(), None::<Position>);
         let mut running = FuturesUnordered::new();
         let mut interrupted = pin!(tokio::signal::ctrl_c());
@@ -224,7 +227,7 @@ impl Crawl {
         if self.no_wait {
             return Ok(knowledge);
         }
-        let bar = self.bar("{pos}/{len} passages embedded  {wide_bar}  {per_sec}  {eta}");
+        let bar = self.bar("{pos}/{len} passages embedded  {wide_bar}  {rate}  {eta}");
         let knowledge = wait::until_embedded(api, self.agent, &bar).await?;
         bar.finish_and_clear();
         match knowledge["embedding_model"].as_str() {
@@ -239,12 +242,9 @@ impl Crawl {
 
     fn bar(&self, template: &str) -> ProgressBar {
         if self.json {
-            return ProgressBar::hidden();
-        }
-        let bar = ProgressBar::new(0);
-        match ProgressStyle::with_template(template) {
-            Ok(style) => bar.with_style(style),
-            Err(_) => bar,
+            ProgressBar::hidden()
+        } else {
+            bar::bar(template)
         }
     }
 }

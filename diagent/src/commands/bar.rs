@@ -2,17 +2,20 @@
 
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
-/// A bar over events of the log, with rate and remaining time.
-pub(super) fn over_events(message: String) -> ProgressBar {
-    let bar = ProgressBar::new(0).with_message(message);
-    let template = "{msg} {wide_bar} {human_pos}/{human_len} events  {rate}  {eta}";
+/// A bar; `{rate}` in its template stands for whole steps a second.
+pub(super) fn bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style.with_key("rate", rate)),
         Err(_) => bar,
     }
 }
 
-/// Whole events a second.
+/// A bar over events of the log, with rate and remaining time.
+pub(super) fn over_events(message: String) -> ProgressBar {
+    bar("{msg} {wide_bar} {human_pos}/{human_len} events  {rate}  {eta}").with_message(message)
+}
+
 fn rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
     #[expect(
         clippy::cast_possible_truncation,

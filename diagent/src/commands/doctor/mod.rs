@@ -1,5 +1,7 @@
 //! `diagent doctor`: what this machine lacks for `diagent up`, each with what to do about it.
 
+mod models;
+
 use std::{net::SocketAddr, path::Path, str::FromStr as _, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
@@ -43,14 +45,17 @@ impl Doctor {
             findings.push(("addresses", self.addresses().await));
         }
         findings.push(("open files", Ok(open_files())));
+        let responder = &self.up.roles.responder;
+        findings.push(("language model", models::language(&responder.model).await));
+        findings.push(("embedding model", models::embedding(&responder.embedding).await));
 
         let mut wrong = 0;
         for (name, finding) in findings {
             match finding {
-                Ok(text) => print::line(format!("ok     {name:<12}{text}")),
+                Ok(text) => print::line(format!("ok     {name:<17}{text}")),
                 Err(error) => {
                     wrong += 1;
-                    print::line(format!("wrong  {name:<12}{error:#}"));
+                    print::line(format!("wrong  {name:<17}{error:#}"));
                 }
             }
         }
@@ -71,10 +76,7 @@ impl Doctor {
                 .is_none_or(|secret| secret.expose().len() >= SECRET_BYTES_MIN);
             ensure!(is_long, "{name} is shorter than {SECRET_BYTES_MIN} bytes");
         }
-        Ok(match &self.up.roles.responder.model.llm_base_url {
-            Some(url) => format!("answers come from the model at {url}"),
-            None => "answers are sentences of the agent's pages; LLM_BASE_URL names a model".to_owned(),
-        })
+        Ok("can be read".to_owned())
     }
 
     async fn addresses(&self) -> Finding {
