@@ -7,6 +7,7 @@
 
 mod append;
 mod client;
+mod growth;
 mod memory;
 mod model;
 mod product;
@@ -48,6 +49,12 @@ enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         events: usize,
     },
+    /// What an event costs when there are ten thousand of them, a hundred thousand, and so on.
+    Growth {
+        /// Events in the log at the end.
+        #[arg(long, default_value_t = 1_000_000)]
+        events: usize,
+    },
     /// From `diagent up` to the first answer, on an empty folder and on one with data, against the two servers alone.
     Start,
     /// Memory of the process, idle and with a thousand open streams.
@@ -62,6 +69,7 @@ async fn main() -> anyhow::Result<()> {
         Bench::Stream => stream::run(rounds).await?,
         Bench::Project { events } => project::run(events).await?,
         Bench::Replay { events } => replay::run(events, rounds).await?,
+        Bench::Growth { events } => Box::pin(growth::run(events)).await?,
         Bench::Start => start::run(rounds).await?,
         Bench::Memory => memory::run().await?,
     };

@@ -115,13 +115,7 @@ impl Product {
     /// Resident memory of the process in MB, without that of NATS and Postgres.
     pub(crate) fn memory_mb(&self) -> anyhow::Result<f64> {
         let id = self.process.id().context("diagent has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).context("no /proc here")?;
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .context("no VmRSS")?;
-        let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
-        Ok(kilobytes / 1024.0)
+        memory_mb(id)
     }
 
     /// Ends it as an operator would, and removes its folder.
@@ -159,4 +153,15 @@ pub(crate) fn binary() -> anyhow::Result<PathBuf> {
 
 pub(crate) fn free_address() -> anyhow::Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
+/// Resident memory of a process in MB.
+pub(crate) fn memory_mb(process: u32) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).context("no /proc here")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .context("no VmRSS")?;
+    let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
+    Ok(kilobytes / 1024.0)
 }

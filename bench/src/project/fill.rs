@@ -75,21 +75,17 @@ impl Visit {
         }
     }
 
-    async fn write(self, log: &Log) -> anyhow::Result<Vec<Row>> {
-        let (agent_id, visitor_id, conversation_id) = (self.agent_id, self.visitor_id, self.conversation_id);
+    /// What the visitor does, from the arrival to the address that is left.
+    pub(crate) async fn write(&self, log: &Log) -> anyhow::Result<Vec<Row>> {
+        let (agent_id, visitor_id) = (self.agent_id, self.visitor_id);
         let meta = meta(self.agent_id);
         log.append(&Subject::Visitor { agent_id, visitor_id }, &self.arrival(), &meta)
             .await?;
         let (telemetry, rows) = self.telemetry(TELEMETRY_PER_VISITOR);
-        let subject = Subject::Conversation {
-            agent_id,
-            visitor_id,
-            conversation_id,
-        };
-        let (clicks, talk) = (Subject::Telemetry { agent_id, visitor_id }, self.talk());
+        let (clicks, conversation, talk) = (self.clicks(), self.conversation(), self.talk());
         futures::try_join!(
             log.append(&clicks, &telemetry, &meta),
-            log.append(&subject, &talk, &meta)
+            log.append(&conversation, &talk, &meta)
         )?;
         if self.number.is_multiple_of(4) {
             let email = format!("visitor{}@example.com", self.number / 2);
@@ -159,6 +155,18 @@ impl Visit {
             agent_id: self.agent_id,
             visitor_id: self.visitor_id,
         }
+    }
+
+    pub(crate) const fn conversation(&self) -> Subject {
+        Subject::Conversation {
+            agent_id: self.agent_id,
+            visitor_id: self.visitor_id,
+            conversation_id: self.conversation_id,
+        }
+    }
+
+    pub(crate) const fn conversation_id(&self) -> ConversationId {
+        self.conversation_id
     }
 
     pub(crate) const fn agent_id(&self) -> AgentId {

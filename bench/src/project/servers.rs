@@ -1,6 +1,10 @@
 //! A NATS and a PostgreSQL of the bench's own, both durable, with the log on the one and nothing yet on the other.
 
-use std::{path::PathBuf, str::FromStr as _};
+use std::{
+    path::PathBuf,
+    str::FromStr as _,
+    time::{Duration, Instant},
+};
 
 use embedded::{Binaries, NatsServer, Postgres};
 use events::{Clock, Log, Partition, log::LogConfig};
@@ -9,7 +13,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::product::cache;
+use crate::product::{cache, memory_mb};
 
 pub(crate) const PARTITIONS: u16 = 8;
 
@@ -27,21 +31,32 @@ impl Servers {
         let binaries = Binaries::fetch(&cache()).await?;
         let folder = std::env::temp_dir().join(format!("diagent-bench-servers-{}", std::process::id()));
         let nats = NatsServer::start(&binaries, &folder.join("nats"), "bench").await?;
+        let log = connect(&nats).await?;
         let postgres = Postgres::start(&binaries, &folder.join("postgres"), "bench").await?;
-        let config = LogConfig {
-            nats_url: nats.url().to_owned(),
-            partitions: PARTITIONS,
-            replicas: 1,
-            role: "bench",
-        };
         let options = PgConnectOptions::from_str(&postgres.url())?;
         Ok(Self {
-            log: Log::connect(&config, Clock::default()).await?,
+            log,
             pool: PgPoolOptions::new().max_connections(16).connect_with(options).await?,
             nats,
             postgres,
             folder,
         })
+    }
+
+    /// Stops NATS and starts it again; answers how long it took until the log could be read.
+    pub(crate) async fn restart_nats(mut self) -> anyhow::Result<(Self, Duration)> {
+        let binaries = Binaries::fetch(&cache()).await?;
+        self.nats.stop().await?;
+        let started = Instant::now();
+        self.nats = NatsServer::start(&binaries, &self.folder.join("nats"), "bench").await?;
+        self.log = connect(&self.nats).await?;
+        Ok((self, started.elapsed()))
+    }
+
+    /// Resident memory of NATS in MB.
+    pub(crate) fn nats_memory_mb(&self) -> anyhow::Result<f64> {
+        let pid = std::fs::read_to_string(self.folder.join("nats/nats.pid"))?;
+        memory_mb(pid.trim().parse()?)
     }
 
     /// Events of visitors in the log.
@@ -76,4 +91,14 @@ impl Servers {
         }
         Ok(())
     }
+}
+
+async fn connect(nats: &NatsServer) -> anyhow::Result<Log> {
+    let config = LogConfig {
+        nats_url: nats.url().to_owned(),
+        partitions: PARTITIONS,
+        replicas: 1,
+        role: "bench",
+    };
+    Ok(Log::connect(&config, Clock::default()).await?)
 }

@@ -1,0 +1,111 @@
+//! What an event costs in a log that grows: time to append one and to read one conversation, the server's memory and disk, and
+//! how long it takes to come back. There is no limit to compare with: what counts is that the columns stay level.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use events::Clock;
+use futures::future::try_join_all;
+
+use crate::{
+    project::{
+        fill::{self, Visit, meta},
+        limit::per_second,
+        servers::Servers,
+    },
+    report::{Figure, Report, median},
+};
+
+/// Visitors whose conversations are read, written before all others: what is read is never what was written last.
+const OLD_VISITORS: u64 = 200;
+const WRITERS: u64 = 64;
+const LASTING: Duration = Duration::from_secs(3);
+
+pub(crate) async fn run(events: usize) -> anyhow::Result<Report> {
+    let mut servers = Servers::start().await?;
+    let mut report = Report::new("growth");
+    let at = Clock::default().now();
+    let old: Vec<Visit> = (0..OLD_VISITORS).map(|number| Visit::new(number, at)).collect();
+    for visit in &old {
+        visit.write(&servers.log).await?;
+    }
+    let sizes = std::iter::successors(Some(10_000), |size| Some(size * 10));
+    for size in sizes.take_while(|size| *size <= events) {
+        let missing = size - usize::try_from(servers.events().await?)?;
+        // Eight of ten events of a visit are telemetry.
+        fill::run(&servers.log, missing * 8 / 10).await?;
+        servers = measure(servers, &old, &mut report).await?;
+    }
+    servers.stop().await?;
+    Ok(report)
+}
+
+async fn measure(servers: Servers, old: &[Visit], report: &mut Report) -> anyhow::Result<Servers> {
+    let (events, subjects) = (servers.events().await?, subjects(&servers).await?);
+    let mut row = |what: &str, unit, diagent| {
+        let figure = Figure {
+            unit,
+            diagent,
+            limit: None,
+        };
+        report.row(format!("{what}, {events} events, {subjects} subjects"), figure, "level");
+    };
+    row("appends by 64 writers", "events/s", append(&servers).await?);
+    let (reading, finding) = read(&servers, old).await?;
+    row("a conversation is read, p50", "ms", reading);
+    row("a conversation is found by its id, p50", "ms", finding);
+    let account = servers.log.jetstream().query_account().await?;
+    #[expect(clippy::cast_precision_loss, reason = "bytes of a disk")]
+    let bytes = account.storage as f64 / servers.events().await? as f64;
+    row("disk of one event", "bytes", bytes);
+    row("memory of NATS", "MB", servers.nats_memory_mb()?);
+    let (servers, took) = servers.restart_nats().await?;
+    row("NATS is back after a restart", "s", took.as_secs_f64());
+    Ok(servers)
+}
+
+/// Single telemetry events per second.
+async fn append(servers: &Servers) -> anyhow::Result<f64> {
+    let at = Clock::default().now();
+    let started = Instant::now();
+    let writers = (0..WRITERS).map(|number| async move {
+        let visit = Visit::new(number, at);
+        let mut written = 0;
+        while started.elapsed() < LASTING {
+            let (event, _) = visit.telemetry(1);
+            servers
+                .log
+                .append(&visit.clicks(), &event, &meta(visit.agent_id()))
+                .await?;
+            written += 1;
+        }
+        anyhow::Ok(written)
+    });
+    let written: usize = try_join_all(writers).await?.into_iter().sum();
+    Ok(per_second(written, started.elapsed()))
+}
+
+/// Milliseconds to read a conversation, and to find one.
+async fn read(servers: &Servers, old: &[Visit]) -> anyhow::Result<(f64, f64)> {
+    let (mut reading, mut finding) = (Vec::new(), Vec::new());
+    for visit in old {
+        let started = Instant::now();
+        let read = servers.log.events_of(&visit.conversation()).await?;
+        reading.push(started.elapsed().as_secs_f64() * 1_000.0);
+        anyhow::ensure!(!read.is_empty(), "a conversation is gone");
+        let started = Instant::now();
+        let found = servers.log.find_conversation(visit.conversation_id()).await?;
+        finding.push(started.elapsed().as_secs_f64() * 1_000.0);
+        found.context("a conversation is not found")?;
+    }
+    Ok((median(reading), median(finding)))
+}
+
+async fn subjects(servers: &Servers) -> anyhow::Result<u64> {
+    let mut subjects = 0;
+    for partition in events::Partition::all(crate::project::servers::PARTITIONS) {
+        let stream = servers.log.stream(partition).await?;
+        subjects += stream.get_info().await?.state.subjects_count;
+    }
+    Ok(subjects)
+}
