@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use projector::{Registered, registry};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{cli::Cli, infra::SettingError, logging};
 
@@ -25,6 +26,7 @@ pub async fn run() -> ExitCode {
         std::process::exit(if is_failure { i32::from(EXIT_USAGE) } else { 0 })
     });
     logging::start(&cli);
+    raise_open_files();
     if rustls_provider().is_err() {
         tracing::debug!("another TLS provider was installed first");
     }
@@ -35,6 +37,18 @@ pub async fn run() -> ExitCode {
             let is_usage = error.chain().any(is_setting);
             ExitCode::from(if is_usage { EXIT_USAGE } else { 1 })
         }
+    }
+}
+
+/// Each visitor's connection is an open file, and shells often allow a thousand: as many as the system lets this process have.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
 

@@ -6,6 +6,7 @@ use std::{net::SocketAddr, path::Path, str::FromStr as _, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use embedded::{Binaries, DataDir, Postgres};
+use rustix::process::{Resource, getrlimit};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::{
@@ -173,16 +174,13 @@ fn data_folder(path: &Path) -> Finding {
     Ok(path.display().to_string())
 }
 
-/// As Linux tells it; elsewhere nothing is said.
+/// The limit has been raised to what the system allows.
 fn open_files() -> String {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    let Some(limit) = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()) else {
-        return "without a limit that is known".to_owned();
-    };
-    if limit >= OPEN_FILES_MANY {
-        format!("{limit} at most")
-    } else {
-        format!("{limit} at most, and each open stream takes one; ulimit -n {OPEN_FILES_MANY} allows more")
+    match getrlimit(Resource::Nofile).current {
+        None => "as many as there are".to_owned(),
+        Some(limit) if limit >= OPEN_FILES_MANY => format!("{limit} at most"),
+        Some(limit) => {
+            format!("{limit} at most, and each open stream takes one; the system (`ulimit -H -n`) allows no more")
+        }
     }
 }
