@@ -6,6 +6,7 @@
 mod admin;
 mod agent_files;
 mod answers;
+mod claims;
 mod conversation;
 mod cors;
 mod dashboard;
