@@ -7,7 +7,7 @@ import { checks as page } from "./browser/page.mjs";
 import { checks as people } from "./browser/people.mjs";
 import { checks as settings } from "./browser/settings.mjs";
 import { checks as visit } from "./browser/visit.mjs";
-import { ask, leave, open, visitor } from "./browser/visitor.mjs";
+import { ask, leave, open, settled, visitor } from "./browser/visitor.mjs";
 
 const checks = { ...page, ...chat, ...offers, ...people, ...settings, ...visit };
 const [, , , picture] = process.argv.slice(2);
@@ -17,6 +17,7 @@ if (picture) {
     await open(page, "/refunds");
     await ask(page, "What is your refund policy?");
     await page.locator("h1").hover();
+    await settled(page);
     await page.screenshot({ path: picture });
     await done();
   };
