@@ -18,6 +18,17 @@ export function App() {
     setNotice(reason);
     setSession(null);
   }, []);
+  useEffect(() => {
+    // A link with a token may be opened in a tab that shows this page already.
+    const onLink = () => {
+      const linked = openSession();
+      if (!linked) return;
+      setNotice(null);
+      setSession(linked);
+    };
+    addEventListener("hashchange", onLink);
+    return () => removeEventListener("hashchange", onLink);
+  }, []);
   const signIn = (token: string) => {
     const session = parseToken(token);
     if (!session) return setNotice("This is no token. Copy all of what `diagent token` prints.");

@@ -100,6 +100,10 @@ const checks = {
     await page.goto(`${dashboard}/#token=${forged}`);
     await page.locator("[role=alert]", { hasText: "not valid any more" }).waitFor();
     assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    // A good link, opened in the tab that shows this already.
+    await page.goto(`${dashboard}/#token=${token}`);
+    await page.locator("nav").waitFor();
+    assert.equal(await page.evaluate(() => location.hash), "");
     await done();
   },
 
