@@ -13,6 +13,7 @@ mod dashboard;
 mod failover;
 mod feedback;
 mod figures;
+mod full;
 mod health;
 mod hostile;
 mod idempotency;

@@ -25,6 +25,9 @@ const WRITE_IN_FLIGHT: u64 = 10164;
 /// On a cluster: the server cannot tell yet, try again.
 const TRY_AGAIN: u64 = 10158;
 
+/// The stream is full, or its disk is: asking again at once would only add to it.
+const NOT_KEPT: u64 = 10077;
+
 const MESSAGE_ID: &str = "Nats-Msg-Id";
 const EXPECTED_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
 const BATCH_ID: &str = "Nats-Batch-Id";
@@ -174,6 +177,7 @@ impl Log {
             Ok(Acknowledgement::Refused { error }) => match error.err_code {
                 WRONG_LAST_SEQUENCE => Attempt::Conflict,
                 WRITE_IN_FLIGHT | TRY_AGAIN => Attempt::NotNow(error.into()),
+                NOT_KEPT => return Err(error.into()),
                 _ if error.code == 503 => Attempt::NotNow(error.into()),
                 _ => return Err(error.into()),
             },

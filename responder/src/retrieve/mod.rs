@@ -145,12 +145,12 @@ pub(crate) async fn passages(
     questions: &Questions,
     asked: Asked<'_>,
 ) -> Result<Retrieved, RetrieveError> {
-    let alone = look_up(pool, questions, &asked).await?;
+    let alone = look_up(pool, questions, &asked, false).await?;
     let Some(together) = asked.with_before(&alone) else {
         return Ok(alone);
     };
     let question = together.as_str();
-    let together = look_up(pool, questions, &Asked { question, ..asked }).await?;
+    let together = look_up(pool, questions, &Asked { question, ..asked }, true).await?;
     let is_better = alone.is_unsure() || together.best() > alone.best();
     Ok(if is_better && !together.is_unsure() {
         together
@@ -159,10 +159,17 @@ pub(crate) async fn passages(
     })
 }
 
-async fn look_up(pool: &PgPool, questions: &Questions, asked: &Asked<'_>) -> Result<Retrieved, RetrieveError> {
+/// One look-up. What goes on from the question before (`is_joined`) may do so in words that no page has.
+async fn look_up(
+    pool: &PgPool,
+    questions: &Questions,
+    asked: &Asked<'_>,
+    is_joined: bool,
+) -> Result<Retrieved, RetrieveError> {
     let embedded = questions.embed(asked.question).await;
     let started = Instant::now();
     let mut candidates = find_patiently(pool, asked, embedded.as_ref()).await?;
+    candidates.has_unknown &= !is_joined;
     let confident = questions.confident_cosine();
     let searched_for = started.elapsed();
     Ok(Retrieved {
