@@ -9,6 +9,7 @@ mod answers;
 mod claims;
 mod conversation;
 mod cors;
+mod crowded;
 mod dashboard;
 mod failover;
 mod feedback;
