@@ -2,10 +2,7 @@
 
 use axum::extract::State;
 use edge::{Committed, extract::Path};
-use events::{
-    ConversationId,
-    conversation::{Action, Conversation, Operator},
-};
+use events::{ConversationId, conversation::Action};
 use serde::Deserialize;
 
 use super::{Holding, Target};
@@ -41,29 +38,11 @@ pub async fn claim(
     OptionalJson(request): OptionalJson<ClaimRequest>,
 ) -> Result<Committed<Holding>, ApiError> {
     let target = Target::find(&app, &caller, &conversation_id).await?;
-    let person = caller.person();
-    if let Some(id) = request.instead_of {
-        end_hold_of(&app, &target, &id, &person).await?;
-    }
-    let receipt = target.act(&app, Action::Claim { operator: person }).await?;
+    let claim = Action::Claim {
+        operator: caller.person(),
+        instead_of: request.instead_of,
+    };
+    let receipt = target.act(&app, claim).await?;
     target.silence(&app, &receipt).await;
     Ok(Committed::ok(receipt.position, target.holding(&receipt.state)))
-}
-
-/// Releases the conversation for the person `id`, if it is theirs. Two steps, since each of them is a fact of its own; should
-/// the second not come, the agent answers again, which is better than nobody. Who took it is in the event that follows, with
-/// the same `correlationid`.
-async fn end_hold_of(app: &App, target: &Target, id: &str, person: &Operator) -> Result<(), ApiError> {
-    let state = app.log.load::<Conversation>(&target.subject).await?.state;
-    match state.claimed_by() {
-        Some(Operator { id: held_by, name }) if held_by == id && id != person.id => {
-            let operator = Operator {
-                id: id.to_owned(),
-                name: name.clone(),
-            };
-            // Had it changed hands meanwhile, this refuses.
-            target.act(app, Action::Release { operator }).await.map(drop)
-        }
-        _ => Ok(()),
-    }
 }

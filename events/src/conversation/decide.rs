@@ -69,7 +69,11 @@ pub enum Action {
         comment: Option<Personal<String>>,
     },
     /// A person of the team takes it over.
-    Claim { operator: Operator },
+    Claim {
+        operator: Operator,
+        /// The id of somebody who has the conversation and is gone: it is taken from them, and from nobody else.
+        instead_of: Option<String>,
+    },
     /// The person who has it writes.
     Reply {
         message_id: MessageId,
@@ -194,7 +198,7 @@ impl Conversation {
             Action::RateConversation { rating, comment } => one(Event::ConversationRated { rating, comment, at }),
             Action::Close { .. } if self.closed => Ok(vec![]),
             Action::Close { by } => one(Event::Closed { by, at }),
-            Action::Claim { operator } => self.claim(operator, at),
+            Action::Claim { operator, instead_of } => self.claim(operator, instead_of.as_deref(), at),
             Action::Reply { message_id, .. } if self.has_answer(message_id) => Ok(vec![]),
             Action::Reply {
                 message_id,
@@ -244,10 +248,17 @@ impl Conversation {
         }
     }
 
-    fn claim(&self, operator: Operator, at: Timestamp) -> Result<Vec<Event>, Refusal> {
+    fn claim(&self, operator: Operator, instead_of: Option<&str>, at: Timestamp) -> Result<Vec<Event>, Refusal> {
         match &self.claimed_by {
             _ if self.closed => Err(Refusal::Closed),
             Some(holder) if holder.id == operator.id => Ok(vec![]),
+            Some(holder) if instead_of == Some(&*holder.id) => {
+                let holder = holder.clone();
+                Ok(vec![
+                    Event::Released { operator: holder, at },
+                    Event::Claimed { operator, at },
+                ])
+            }
             Some(holder) => Err(Refusal::ClaimedByAnother {
                 name: holder.name.clone(),
             }),

@@ -182,6 +182,23 @@ fn only_who_has_the_conversation_replies() {
 }
 
 #[test]
+fn a_claim_instead_of_somebody_who_is_gone_ends_theirs_and_nobody_elses() {
+    let released = Event::Released {
+        operator: operator("ann"),
+        at: now(),
+    };
+    given([claimed("ann")])
+        .when(claim_instead_of("bob", Some("ann")))
+        .then_expect_events(vec![released.clone(), claimed("bob")]);
+    given([claimed("ann")])
+        .when(claim_instead_of("bob", Some("kim")))
+        .then_expect_error(Refusal::ClaimedByAnother { name: "ann".to_owned() });
+    given([claimed("ann"), released, claimed("bob")])
+        .when(claim_instead_of("bob", Some("ann")))
+        .then_expect_events(vec![]);
+}
+
+#[test]
 fn releasing_and_closing_twice_is_once() {
     let released = Event::Released {
         operator: operator("ann"),
@@ -345,8 +362,13 @@ fn closed() -> Event {
 }
 
 fn claim(who: &str) -> Command {
+    claim_instead_of(who, None)
+}
+
+fn claim_instead_of(who: &str, gone: Option<&str>) -> Command {
     act(Action::Claim {
         operator: operator(who),
+        instead_of: gone.map(str::to_owned),
     })
 }
 
