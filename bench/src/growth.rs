@@ -4,14 +4,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use events::Clock;
+use events::{Clock, Partition};
 use futures::future::try_join_all;
 
 use crate::{
     project::{
         fill::{self, Visit, meta},
         limit::per_second,
-        servers::Servers,
+        servers::{PARTITIONS, Servers},
     },
     report::{Figure, Report, median},
 };
@@ -21,6 +21,7 @@ const OLD_VISITORS: u64 = 200;
 const WRITERS: u64 = 64;
 const LASTING: Duration = Duration::from_secs(3);
 
+/// Measures at ten thousand events, ten times as many, and so on up to `events`.
 pub(crate) async fn run(events: usize) -> anyhow::Result<Report> {
     let mut servers = Servers::start().await?;
     let mut report = Report::new("growth");
@@ -31,7 +32,8 @@ pub(crate) async fn run(events: usize) -> anyhow::Result<Report> {
     }
     let sizes = std::iter::successors(Some(10_000), |size| Some(size * 10));
     for size in sizes.take_while(|size| *size <= events) {
-        let missing = size - usize::try_from(servers.events().await?)?;
+        // What was appended to measure the size before is in the log, too.
+        let missing = size.saturating_sub(usize::try_from(servers.events().await?)?);
         // Eight of ten events of a visit are telemetry.
         fill::run(&servers.log, missing * 8 / 10).await?;
         servers = measure(servers, &old, &mut report).await?;
@@ -50,7 +52,11 @@ async fn measure(servers: Servers, old: &[Visit], report: &mut Report) -> anyhow
         };
         report.row(format!("{what}, {events} events, {subjects} subjects"), figure, "level");
     };
-    row("appends by 64 writers", "events/s", append(&servers).await?);
+    row(
+        &format!("appends by {WRITERS} writers"),
+        "events/s",
+        append(&servers).await?,
+    );
     let (reading, finding) = read(&servers, old).await?;
     row("a conversation is read, p50", "ms", reading);
     row("a conversation is found by its id, p50", "ms", finding);
@@ -103,7 +109,7 @@ async fn read(servers: &Servers, old: &[Visit]) -> anyhow::Result<(f64, f64)> {
 
 async fn subjects(servers: &Servers) -> anyhow::Result<u64> {
     let mut subjects = 0;
-    for partition in events::Partition::all(crate::project::servers::PARTITIONS) {
+    for partition in Partition::all(PARTITIONS) {
         let stream = servers.log.stream(partition).await?;
         subjects += stream.get_info().await?.state.subjects_count;
     }

@@ -115,7 +115,7 @@ impl Product {
     /// Resident memory of the process in MB, without that of NATS and Postgres.
     pub(crate) fn memory_mb(&self) -> anyhow::Result<f64> {
         let id = self.process.id().context("diagent has ended")?;
-        memory_mb(id)
+        memory_mb(id, Memory::Now)
     }
 
     /// Ends it as an operator would, and removes its folder.
@@ -155,13 +155,25 @@ pub(crate) fn free_address() -> anyhow::Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-/// Resident memory of a process in MB.
-pub(crate) fn memory_mb(process: u32) -> anyhow::Result<f64> {
+/// What a process has in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Memory {
+    Now,
+    /// The most that it has had.
+    Peak,
+}
+
+/// Resident memory of a process in MB, as Linux tells it.
+pub(crate) fn memory_mb(process: u32, memory: Memory) -> anyhow::Result<f64> {
+    let name = match memory {
+        Memory::Now => "VmRSS:",
+        Memory::Peak => "VmHWM:",
+    };
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).context("no /proc here")?;
     let line = status
         .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .context("no VmRSS")?;
-    let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
+        .find_map(|line| line.strip_prefix(name))
+        .with_context(|| format!("no {name}"))?;
+    let kilobytes: f64 = line.split_whitespace().next().context("no figure")?.parse()?;
     Ok(kilobytes / 1024.0)
 }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use tokio::process::{Child, Command};
 
 use crate::{
-    product::{binary, free_address},
+    product::{Memory, binary, free_address, memory_mb},
     project::{
         fill,
         limit::{self, per_second},
@@ -150,16 +150,8 @@ fn command(servers: &Servers) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// The most memory that a running process has had.
 fn peak_mb(process: &Child) -> anyhow::Result<f64> {
-    let id = process.id().context("it has ended")?;
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).context("no /proc here")?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .context("no VmHWM")?;
-    let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
-    Ok(kilobytes / 1024.0)
+    memory_mb(process.id().context("it has ended")?, Memory::Peak)
 }
 
 const fn figure(unit: &'static str, diagent: f64, limit: Option<f64>) -> Figure {

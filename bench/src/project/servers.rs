@@ -13,7 +13,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::product::{cache, memory_mb};
+use crate::product::{Memory, cache, memory_mb};
 
 pub(crate) const PARTITIONS: u16 = 8;
 
@@ -56,7 +56,7 @@ impl Servers {
     /// Resident memory of NATS in MB.
     pub(crate) fn nats_memory_mb(&self) -> anyhow::Result<f64> {
         let pid = std::fs::read_to_string(self.folder.join("nats/nats.pid"))?;
-        memory_mb(pid.trim().parse()?)
+        memory_mb(pid.trim().parse()?, Memory::Now)
     }
 
     /// Events of visitors in the log.
