@@ -72,6 +72,13 @@ pub struct ModelConfig {
     pub llm_failures_max: u32,
 }
 
+impl ModelConfig {
+    /// The endpoint, if there is one.
+    pub fn base_url(&self) -> Option<&str> {
+        self.llm_base_url.as_deref().filter(|url| !url.is_empty())
+    }
+}
+
 /// The embedding model; without an address, passages are found by their words alone.
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "responder_embedding")]

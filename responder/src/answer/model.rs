@@ -90,7 +90,7 @@ impl Model {
 
     /// The configured model, if there is one.
     pub(super) fn new(config: &ModelConfig) -> Result<Option<Self>, reqwest::Error> {
-        let Some(base) = config.llm_base_url.as_deref().filter(|base| !base.is_empty()) else {
+        let Some(base) = config.base_url() else {
             return Ok(None);
         };
         let client = Client::builder()

@@ -20,7 +20,7 @@ struct Endpoint<'a> {
 
 /// One token of an answer.
 pub(super) async fn language(config: &ModelConfig) -> Finding {
-    let Some(base_url) = config.llm_base_url.as_deref().filter(|url| !url.is_empty()) else {
+    let Some(base_url) = config.base_url() else {
         return Ok("none: answers are sentences of the agent's pages; LLM_BASE_URL names one".to_owned());
     };
     let endpoint = Endpoint {
