@@ -3,7 +3,7 @@
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::{Answer, Sse, Transcript, http, send};
+use super::{Answer, Sse, Transcript, http, send, until};
 
 /// A visitor in a conversation.
 #[derive(Clone)]
@@ -86,6 +86,19 @@ impl Visitor {
     /// Sends nothing.
     pub(crate) async fn post_nothing(&self, path: &str) -> Answer {
         send(self.request(Method::POST, path)).await
+    }
+
+    /// Waits until what the visitor does is taken again.
+    pub(crate) async fn can_write(&self) {
+        until("writes are taken again", async || {
+            let answer = self.post("/events", &json!({ "event": "after" })).await;
+            if answer.status == 202 {
+                Ok(())
+            } else {
+                Err(answer.to_string())
+            }
+        })
+        .await;
     }
 
     /// Asks to be forgotten.
