@@ -25,6 +25,7 @@ export async function follow(
   let seen = after;
   let open = response;
   for (let broken = 0; ; broken += 1) {
+    let refusedMs = 0;
     try {
       const headers: Record<string, string> = seen === null ? {} : { "Last-Event-ID": String(seen) };
       open ??= await api.call(`widget/messages/${answerId}/stream`, { headers, signal });
@@ -38,10 +39,12 @@ export async function follow(
       }
     } catch (failure) {
       if (signal.aborted || isFinal(failure)) throw failure;
+      if (Failure.is(failure)) refusedMs = failure.retryAfter * 1_000;
     }
     if (broken >= RESUMES_MAX) throw new Failure(0, "unreachable");
     open = null;
-    await pause(Math.min(PAUSE_MS * 2 ** broken, PAUSE_MAX_MS), signal);
+    // What ends all streams of a server at once must not bring their visitors back all at once.
+    await pause(refusedMs + Math.min(PAUSE_MS * 2 ** broken, PAUSE_MAX_MS) * (0.5 + Math.random()), signal);
   }
 }
 
