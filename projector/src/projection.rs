@@ -41,7 +41,8 @@ pub trait Projection: Send + Sync + 'static {
     fn apply(&self, connection: &mut PgConnection, batch: &[Recorded])
     -> impl Future<Output = sqlx::Result<()>> + Send;
 
-    /// What becomes of a batch of `events` events that failed with `error` for the `attempt`th time, from 1.
+    /// What becomes of a batch that failed with `error` when it was tried for the `attempt`th time, from 1. That the database
+    /// was away, or something in the way, is no attempt.
     fn verdict(&self, error: &sqlx::Error, attempt: u32) -> Verdict {
         Verdict::by_default(error, attempt)
     }
@@ -73,9 +74,7 @@ impl Verdict {
             sqlx::Error::Database(error) => {
                 let code = error.code().unwrap_or_default();
                 match code.get(..2).unwrap_or_default() {
-                    // Connection, resources, an operator's intervention, the system, others' locks: not the event's fault,
-                    // ever.
-                    "08" | "40" | "53" | "55" | "57" | "58" if code != "57014" => Self::Retry,
+                    _ if passes(&code) => Self::Retry,
                     "21" | "22" | "23" | "54" => Self::DeadLetter,
                     "3D" | "3F" | "42" => Self::Halt,
                     _ if attempt < ATTEMPTS_MAX => Self::Retry,
@@ -85,6 +84,20 @@ impl Verdict {
             _ => Self::Retry,
         }
     }
+
+    /// Whether this is never a batch's fault, and passes by itself.
+    pub(crate) fn passes(error: &sqlx::Error) -> bool {
+        match error {
+            sqlx::Error::Database(error) => passes(&error.code().unwrap_or_default()),
+            error => Self::by_default(error, 1) == Self::Retry,
+        }
+    }
+}
+
+/// Connection, resources, an operator's intervention, the system, others' locks; of a statement that takes too long nobody
+/// knows whose fault it is.
+fn passes(code: &str) -> bool {
+    matches!(code.get(..2), Some("08" | "40" | "53" | "55" | "57" | "58")) && code != "57014"
 }
 
 type Applied<'a> = Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;

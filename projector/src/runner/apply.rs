@@ -18,8 +18,10 @@ use super::{
 };
 use crate::projection::{Registered, Verdict};
 
-/// A transaction that takes longer is given up: the database hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// A transaction that takes longer is given up, and its connection with it: nobody may be at its other end. Should it have
+/// been a slow one, it has longer the next time.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE_MAX: Duration = Duration::from_mins(1);
 
 /// What is needed to write to one partition's rows.
 pub(super) struct Applier {
@@ -27,8 +29,10 @@ pub(super) struct Applier {
     pub(super) projection: Arc<Registered>,
     pub(super) slot: Slot,
     pub(super) epoch: i64,
-    /// How often the batch was tried, this time included.
+    /// How often the partition was interrupted in a row, this time included.
     pub(super) attempt: u32,
+    /// How often the batch was tried, this time included; an outage is no try.
+    pub(super) tries: u32,
 }
 
 impl Applier {
@@ -39,7 +43,8 @@ impl Applier {
         intake: &Intake,
         blocked: &mut BTreeSet<String>,
     ) -> Result<(), Trouble> {
-        tokio::time::timeout(PATIENCE, self.commit_or_isolate(from, intake, blocked))
+        let patience = PATIENCE.saturating_mul(self.attempt).min(PATIENCE_MAX);
+        tokio::time::timeout(patience, self.commit_or_isolate(from, intake, blocked))
             .await
             .map_err(|_| Trouble::TimedOut)?
     }
@@ -51,7 +56,7 @@ impl Applier {
         blocked: &mut BTreeSet<String>,
     ) -> Result<(), Trouble> {
         match self.commit_whole(from, intake).await {
-            Err(Trouble::Database(error)) => match self.projection.verdict(&error, self.attempt) {
+            Err(Trouble::Database(error)) => match self.projection.verdict(&error, self.tries) {
                 Verdict::Retry => Err(error.into()),
                 Verdict::Halt => Err(Trouble::Halt(Alarm::Unfit { code: code(&error) })),
                 Verdict::DeadLetter => self.commit_isolating(from, intake, blocked).await,
@@ -162,7 +167,7 @@ impl Applier {
             }
             Err(error) => {
                 savepoint.rollback().await?;
-                match self.projection.verdict(&error, self.attempt) {
+                match self.projection.verdict(&error, self.tries) {
                     Verdict::DeadLetter => Ok(Some(error.to_string())),
                     Verdict::Retry => Err(error.into()),
                     Verdict::Halt => Err(Trouble::Halt(Alarm::Unfit { code: code(&error) })),

@@ -23,7 +23,7 @@ use super::{
     intake::{Intake, Place},
     lease,
     retry::Backoff,
-    trouble::{Alarm, Trouble},
+    trouble::{Alarm, Trouble, in_time},
 };
 use crate::{losses, metrics::Labels, projection::Registered};
 
@@ -72,6 +72,7 @@ impl PartitionLoop {
                 slot,
                 epoch,
                 attempt: 1,
+                tries: 1,
             },
             progress,
             bell,
@@ -136,7 +137,7 @@ impl PartitionLoop {
         let Applier {
             runner, slot, epoch, ..
         } = &self.applier;
-        if let Err(error) = lease::release(&runner.pool, &runner.worker_id, slot, *epoch).await {
+        if let Err(error) = in_time(lease::release(&runner.pool, &runner.worker_id, slot, *epoch)).await {
             // Whoever looks next finds a partition without a loop, and lets it go then.
             tracing::debug!(slot = %self.name(), %error, "a partition could not be let go");
         }
@@ -148,9 +149,9 @@ impl PartitionLoop {
         } = &self.applier;
         tracing::error!(slot = %self.name(), reason = %alarm, "a partition is halted until an operator resumes it");
         self.labels.halted(true);
-        if let Err(error) =
-            checkpoint::halt(&runner.pool, (slot, *epoch), runner.log.identity(), &alarm.to_string()).await
-        {
+        let reason = alarm.to_string();
+        let noted = checkpoint::halt(&runner.pool, (slot, *epoch), runner.log.identity(), &reason);
+        if let Err(error) = in_time(noted).await {
             tracing::warn!(slot = %self.name(), %error, "the halt could not be noted");
         }
     }
@@ -160,7 +161,7 @@ impl PartitionLoop {
         let mut feed = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
-            feed = self.open() => feed?,
+            feed = in_time(self.open()) => feed?,
         };
         self.resolve().await?;
         let bell = Arc::clone(&self.bell);
@@ -223,7 +224,7 @@ impl PartitionLoop {
     }
 
     async fn resolve(&mut self) -> Result<(), Trouble> {
-        self.applier.resolve(self.sequence, &mut self.blocked).await
+        in_time(self.applier.resolve(self.sequence, &mut self.blocked)).await
     }
 
     /// Applies one batch, up to whatever is wrong in it.
@@ -262,7 +263,12 @@ impl PartitionLoop {
     async fn apply(&mut self, intake: &Intake) -> Result<(), Trouble> {
         let started = Instant::now();
         self.applier.attempt = self.backoff.attempt();
-        self.applier.commit(self.sequence, intake, &mut self.blocked).await?;
+        let committed = self.applier.commit(self.sequence, intake, &mut self.blocked).await;
+        self.applier.tries = match &committed {
+            Ok(()) => 1,
+            Err(trouble) => self.applier.tries + u32::from(trouble.is_try()),
+        };
+        committed?;
         self.sequence = intake.last;
         self.erased.passed(self.sequence);
         self.backoff.worked();

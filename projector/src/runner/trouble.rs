@@ -1,6 +1,21 @@
 //! What interrupts the loop of a partition.
 
+use std::time::Duration;
+
 use events::{Partition, log::LogError, visitor::SequenceRange};
+
+use crate::projection::Verdict;
+
+/// What takes longer than this hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What `asked` answers, if it does.
+pub(super) async fn in_time<T, E: Into<Trouble>>(asked: impl Future<Output = Result<T, E>>) -> Result<T, Trouble> {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(Trouble::TimedOut),
+    }
+}
 
 /// Why a partition's loop ends before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +28,7 @@ pub(crate) enum Trouble {
     Halt(#[source] Alarm),
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
-    #[error("the database did not answer in time")]
+    #[error("the database or the log did not answer in time")]
     TimedOut,
     #[error("the log failed")]
     Log(#[from] LogError),
@@ -30,6 +45,11 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// Whether the batch may have been the cause.
+    pub(super) fn is_try(&self) -> bool {
+        matches!(self, Self::Database(error) if !Verdict::passes(error))
+    }
+
     pub(super) fn request<E: Into<async_nats::Error>>(attempted: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Request {
             attempted,

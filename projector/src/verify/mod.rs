@@ -93,10 +93,13 @@ pub async fn verify(
 ) -> Result<Report, VerifyError> {
     let mut connection = stores.pool.acquire().await?.detach();
     let verified = async {
-        // Checksums of large tables take longer than what a connection is given for a statement.
-        sqlx::query("SET statement_timeout = 0")
-            .execute(&mut connection)
-            .await?;
+        // Checksums of large tables, and reading the log while rows stand still, take longer than what a connection is given.
+        for setting in [
+            "SET statement_timeout = 0",
+            "SET idle_in_transaction_session_timeout = 0",
+        ] {
+            sqlx::query(setting).execute(&mut connection).await?;
+        }
         let verification = Verification {
             stores,
             projection,

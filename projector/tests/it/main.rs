@@ -1,5 +1,6 @@
 //! The projector on a real NATS and a real PostgreSQL, each test with its own.
 
+mod contention;
 mod dead_letters;
 mod erasure;
 mod gaps;
