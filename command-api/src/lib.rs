@@ -91,9 +91,5 @@ pub fn openapi() -> OpenApi {
 
 /// Agents, workspaces and revocations are known before the first request is served; what can go away is the log.
 async fn checks(app: &App) -> Vec<Check> {
-    let log = app.log.ping().await.map_err(|error| error.to_string());
-    vec![Check {
-        name: "log",
-        result: log,
-    }]
+    vec![Check::of("log", app.log.ping()).await]
 }

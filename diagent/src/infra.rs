@@ -6,12 +6,27 @@ use anyhow::Context as _;
 use embedded::DataDir;
 use events::{Clock, Log, log::LogConfig};
 use sqlx::{
-    Connection as _, PgPool,
+    Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 /// A connection that was used so recently is not asked whether it still works: no database restarts faster.
 const SURELY_WORKS: Duration = Duration::from_millis(500);
+
+/// A connection that does not answer within this has nobody at its other end, and is thrown away.
+const PING_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What the server does for us without being asked: no statement runs for ever, or for a client that is gone, and a session
+/// whose client went without a goodbye ends, with the locks of its transaction.
+const SESSION: [(&str, &str); 7] = [
+    ("statement_timeout", "60s"),
+    ("lock_timeout", "30s"),
+    ("client_connection_check_interval", "1s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+    ("tcp_keepalives_idle", "15s"),
+    ("tcp_keepalives_interval", "5s"),
+    ("tcp_keepalives_count", "3"),
+];
 
 /// A request waits this long for a connection before it is told to come back.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -156,9 +171,7 @@ fn missing(name: &str) -> SettingError {
 pub fn database(url: &str, role: &'static str) -> Result<PgPool, SettingError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| SettingError("DATABASE_URL is no PostgreSQL address".to_owned()))?;
-    let options = options
-        .application_name(role)
-        .options([("statement_timeout", "60s"), ("lock_timeout", "30s")]);
+    let options = options.application_name(role).options(SESSION);
     Ok(PgPoolOptions::new()
         .max_connections(24)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -166,10 +179,23 @@ pub fn database(url: &str, role: &'static str) -> Result<PgPool, SettingError> {
         .before_acquire(|connection, used| {
             Box::pin(async move {
                 if used.idle_for > SURELY_WORKS {
-                    connection.ping().await?;
+                    ping(connection).await?;
                 }
                 Ok(true)
             })
         })
+        // Whoever gave up waiting gives the connection back: without a limit it would keep its place in the pool.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                ping(connection).await?;
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options))
+}
+
+async fn ping(connection: &mut PgConnection) -> sqlx::Result<()> {
+    tokio::time::timeout(PING_TIMEOUT, connection.ping())
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }

@@ -5,7 +5,7 @@
     reason = "the envelope itself is what the others answer with"
 )]
 
-use std::{pin::Pin, sync::Arc};
+use std::{fmt::Display, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -22,6 +22,21 @@ pub struct Check {
     pub name: &'static str,
     /// What is wrong, for operators.
     pub result: Result<(), String>,
+}
+
+/// A dependency that takes longer to answer is away.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Check {
+    /// Whether `asked` answers, and soon: a connection behind which nobody is says nothing at all.
+    pub async fn of<T, E: Display>(name: &'static str, asked: impl Future<Output = Result<T, E>>) -> Self {
+        let result = match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer within a second".to_owned()),
+        };
+        Self { name, result }
+    }
 }
 
 /// The checks of a role, made anew for every question.

@@ -111,23 +111,6 @@ pub async fn run_projections(
 
 async fn checks(log: &Log, pool: &PgPool) -> Vec<Check> {
     let database = sqlx::query("SELECT FROM diagent.checkpoints LIMIT 1").execute(pool);
-    let (database, log) = tokio::join!(
-        tokio::time::timeout(std::time::Duration::from_secs(1), database),
-        log.ping()
-    );
-    let database = match database {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("no answer within a second".to_owned()),
-    };
-    vec![
-        Check {
-            name: "database",
-            result: database,
-        },
-        Check {
-            name: "log",
-            result: log.map_err(|error| error.to_string()),
-        },
-    ]
+    let (database, log) = tokio::join!(Check::of("database", database), Check::of("log", log.ping()));
+    vec![database, log]
 }

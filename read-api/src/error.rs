@@ -30,6 +30,8 @@ pub enum ApiError {
     SchemaNotFound,
     #[error("The read models have not got that far yet.")]
     ProjectionBehind,
+    #[error("The request took too long.")]
+    TimedOut,
     #[error("The read models cannot be read right now.")]
     DatabaseUnavailable(#[from] sqlx::Error),
     #[error("The log cannot be read right now.")]
@@ -51,6 +53,7 @@ impl Failure for ApiError {
             Self::ErasureNotFound => Answer::new(StatusCode::NOT_FOUND, "erasure_not_found"),
             Self::SchemaNotFound => Answer::new(StatusCode::NOT_FOUND, "schema_not_found"),
             Self::ProjectionBehind => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "projection_behind").after(soon),
+            Self::TimedOut => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "timeout").after(soon),
             Self::DatabaseUnavailable(_) => {
                 Answer::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable").after(soon)
             }

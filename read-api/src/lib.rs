@@ -17,7 +17,11 @@ pub mod replay;
 pub mod router;
 pub mod wait_for_position;
 
-use edge::{ServeLimits, Tasks, health, operator::SecretTooShort};
+use edge::{
+    ServeLimits, Tasks,
+    health::{self, Check},
+    operator::SecretTooShort,
+};
 use events::{Log, log::LogError};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -49,23 +53,10 @@ pub async fn run(config: Config, log: Log, pool: PgPool, listener: TcpListener, 
     let checks = move || -> health::Checks {
         let (log, pool) = (log.clone(), pool.clone());
         Box::pin(async move {
-            let log = log.ping().await.map_err(|error| error.to_string());
             // All read models are made in one transaction: before it there is nothing that could be read.
-            let postgres = sqlx::query("SELECT FROM read.checkpoints LIMIT 1")
-                .execute(&pool)
-                .await
-                .map(drop)
-                .map_err(|error| error.to_string());
-            vec![
-                health::Check {
-                    name: "log",
-                    result: log,
-                },
-                health::Check {
-                    name: "postgres",
-                    result: postgres,
-                },
-            ]
+            let read_models = sqlx::query("SELECT FROM read.checkpoints LIMIT 1").execute(&pool);
+            let (log, postgres) = tokio::join!(Check::of("log", log.ping()), Check::of("postgres", read_models));
+            vec![log, postgres]
         })
     };
     let router = router::build(

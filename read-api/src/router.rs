@@ -1,6 +1,13 @@
 //! Every route in one list.
 
-use axum::{Router, middleware::from_fn};
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+};
 use tower_http::compression::CompressionLayer;
 use utoipa::{
     Modify, OpenApi as _,
@@ -13,7 +20,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
-    dashboard, etag,
+    dashboard,
+    error::ApiError,
+    etag,
     queries::{
         list_agents, list_conversations, list_documents, list_gaps, list_leads, list_projections,
         list_team_conversations, read_conversation, read_erasure, read_insights, read_knowledge, read_telemetry,
@@ -22,15 +31,28 @@ use crate::{
     replay::{read_events, read_schema},
 };
 
+/// An answer begins within this, and what it may wait for its `min_position`.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The routes with their description at `/openapi.json` and `/docs`, and the dashboard at `/`. `command_api` is where its
 /// browser finds the command API.
 pub fn build(app: App, command_api: Option<&str>) -> Router {
+    let patience = ANSWER_TIMEOUT + app.min_position_timeout;
     let (router, description) = api().with_state(app).split_for_parts();
     router
+        .layer(from_fn_with_state(patience, in_time))
         .layer(from_fn(etag::tag))
         .merge(dashboard::router(command_api))
         .merge(edge::docs::router(with_refusals(description)))
         .layer(CompressionLayer::new())
+}
+
+/// The database's own limits are of no use where a connection has nobody at its other end.
+async fn in_time(State(patience): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(patience, next.run(request)).await {
+        Ok(answer) => answer,
+        Err(_) => ApiError::TimedOut.into_response(),
+    }
 }
 
 /// The description alone, for a snapshot and for generated clients.
@@ -94,7 +116,7 @@ const REFUSALS: [(&str, &str); 5] = [
     ("422", "`validation_failed`: `fields` names what"),
     (
         "503",
-        "`projection_behind`, `database_unavailable` or `log_unavailable`, with `Retry-After`",
+        "`projection_behind`, `database_unavailable`, `log_unavailable` or `timeout`, with `Retry-After`",
     ),
 ];
 

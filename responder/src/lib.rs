@@ -23,7 +23,10 @@ mod worker;
 
 use std::sync::Arc;
 
-use edge::{ServeLimits, Tasks, health};
+use edge::{
+    ServeLimits, Tasks,
+    health::{self, Check},
+};
 use events::{Log, directory::Directory, log::LogError};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -74,23 +77,10 @@ pub async fn run(config: Config, log: Log, pool: PgPool, listener: TcpListener, 
     let checks = move || -> health::Checks {
         let (log, pool) = (log.clone(), pool.clone());
         Box::pin(async move {
-            let log = log.ping().await.map_err(|error| error.to_string());
             // The read models are made by a projector, in one transaction: before it no passage can be found.
-            let postgres = sqlx::query("SELECT FROM read.checkpoints LIMIT 1")
-                .execute(&pool)
-                .await
-                .map(drop)
-                .map_err(|error| error.to_string());
-            vec![
-                health::Check {
-                    name: "log",
-                    result: log,
-                },
-                health::Check {
-                    name: "postgres",
-                    result: postgres,
-                },
-            ]
+            let read_models = sqlx::query("SELECT FROM read.checkpoints LIMIT 1").execute(&pool);
+            let (log, postgres) = tokio::join!(Check::of("log", log.ping()), Check::of("postgres", read_models));
+            vec![log, postgres]
         })
     };
     let router = edge::layers(health::router(ROLE, checks, edge::metrics::install()), ROLE);

@@ -9,7 +9,7 @@ use sqlx::{Connection as _, PgConnection, PgPool, Row as _, postgres::PgRow};
 use super::{
     Client, EmbedError,
     client::{Purpose, literal},
-    passages::PassError,
+    passages::{PassError, in_time},
 };
 use crate::{answer, metrics};
 
@@ -58,10 +58,8 @@ struct Missing {
 /// The database or the model does not answer. What was embedded until then is kept.
 pub(super) async fn pass(pool: &PgPool, client: &Client) -> Result<bool, PassError> {
     let mut connection = pool.acquire().await?;
-    let is_ours: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-        .bind(LOCK)
-        .fetch_one(&mut *connection)
-        .await?;
+    let locked = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK);
+    let is_ours: bool = in_time(locked.fetch_one(&mut *connection)).await?;
     if !is_ours {
         return Ok(false);
     }
@@ -73,19 +71,16 @@ pub(super) async fn pass(pool: &PgPool, client: &Client) -> Result<bool, PassErr
 }
 
 async fn embed_all(connection: &mut PgConnection, client: &Client) -> Result<(), PassError> {
-    sqlx::query(REGISTER)
-        .bind(client.model())
-        .execute(&mut *connection)
-        .await?;
+    let register = sqlx::query(REGISTER).bind(client.model());
+    in_time(register.execute(&mut *connection)).await?;
     let (mut agent_id, mut content_hash) = (String::new(), Vec::new());
     loop {
-        let rows = sqlx::query(MISSING)
+        let page = sqlx::query(MISSING)
             .bind(client.model())
             .bind(&agent_id)
             .bind(&content_hash)
-            .bind(PAGE)
-            .fetch_all(&mut *connection)
-            .await?;
+            .bind(PAGE);
+        let rows = in_time(page.fetch_all(&mut *connection)).await?;
         let missing = rows.iter().map(missing).collect::<sqlx::Result<Vec<Missing>>>()?;
         let Some(last) = missing.last() else { break };
         (agent_id, content_hash) = (last.agent_id.clone(), last.content_hash.clone());
@@ -93,10 +88,10 @@ async fn embed_all(connection: &mut PgConnection, client: &Client) -> Result<(),
             .map(|texts| embed(client, texts))
             .buffer_unordered(REQUESTS_MAX);
         while let Some(vectors) = embedded.try_next().await? {
-            store(connection, client.model(), &vectors).await?;
+            in_time(store(connection, client.model(), &vectors)).await?;
         }
     }
-    activate(connection, client.model()).await?;
+    in_time(activate(connection, client.model())).await?;
     Ok(())
 }
 

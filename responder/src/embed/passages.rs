@@ -117,7 +117,7 @@ async fn turn(
     active: &watch::Sender<Option<Arc<str>>>,
     done: &mut Option<(Option<i64>, Instant)>,
 ) -> Result<(), PassError> {
-    let standing = standing(pool).await?;
+    let standing = in_time(standing(pool)).await?;
     let publish = |model: Option<Arc<str>>| {
         active.send_if_modified(|known| {
             let is_new = *known != model;
@@ -135,6 +135,16 @@ async fn turn(
         publish(Some(client.model().into()));
     }
     Ok(())
+}
+
+/// A statement takes less: after a minute the server ends it, if there still is one at the other end.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(70);
+
+/// What a statement answers, if it does.
+pub(super) async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(STATEMENT_TIMEOUT, asked)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 async fn standing(pool: &PgPool) -> sqlx::Result<Standing> {

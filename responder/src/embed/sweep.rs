@@ -3,6 +3,8 @@
 
 use sqlx::PgPool;
 
+use super::passages::in_time;
+
 const KEEP: &str =
     "UPDATE diagent.embeddings AS e SET unused_since = NULL WHERE e.unused_since IS NOT NULL AND EXISTS (
     SELECT FROM read.document_chunks AS c WHERE c.agent_id = e.agent_id AND c.content_hash = e.content_hash)";
@@ -19,9 +21,9 @@ const DROP_REPLACED: &str = "WITH replaced AS (
 /// Drops what has not been needed for a day; `model` is the configured one, which may not be complete yet.
 pub(super) async fn sweep(pool: &PgPool, model: &str) -> sqlx::Result<()> {
     for statement in [KEEP, MARK, DROP_UNUSED] {
-        sqlx::query(statement).execute(pool).await?;
+        in_time(sqlx::query(statement).execute(pool)).await?;
     }
-    sqlx::query(DROP_REPLACED).bind(model).execute(pool).await?;
+    in_time(sqlx::query(DROP_REPLACED).bind(model).execute(pool)).await?;
     Ok(())
 }
 
