@@ -228,6 +228,23 @@ mod tests {
     }
 
     #[test]
+    fn clocks_of_two_machines_may_differ_a_little() {
+        let token = key(SECRET)
+            .mint(&operator(), at(100), Duration::from_secs(100))
+            .expect("a token");
+        for (now, good) in [(94, false), (95, true), (204, true), (205, false)] {
+            assert_eq!(key(SECRET).verify_at(&token, at(now)).is_ok(), good, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_token_allows_what_it_names_and_a_key_is_never_printed() {
+        assert!(operator().allows(ScopeName::Read) && operator().allows(ScopeName::Write));
+        assert!(!operator().allows(ScopeName::Admin));
+        assert_eq!(format!("{:?}", key(SECRET)), "OperatorKey");
+    }
+
+    #[test]
     fn other_algorithms_and_claims_are_refused() {
         let claims = |iss: &str, scope: &str, workspace: &str| serde_json::json!({ "iss": iss, "sub": "u", "workspace_id": workspace, "scope": scope, "iat": 0, "exp": 100 });
         let sign = |algorithm, claims: &serde_json::Value| {

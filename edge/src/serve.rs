@@ -1,9 +1,9 @@
 //! Connections: `TCP_NODELAY` (a token stream's first token takes 42 ms without it), time limits against slow clients, a cap,
-//! and a drain that finishes what is under way.
+//! writes that are finished for whoever does not wait, and a drain that finishes what is under way.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, panic::resume_unwind, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
+use axum::{Router, body::Body, extract::ConnectInfo, http::Request, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -15,6 +15,11 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::Tasks;
+
+/// What the kernel holds for a client beside what is on its way to it. It would take megabytes for one that does not read, where
+/// no limit of ours sees them.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 64 * 1024;
 
 /// What one listener lets its clients do.
 #[derive(Debug, Clone, Copy)]
@@ -66,15 +71,15 @@ pub async fn serve(listener: TcpListener, router: Router, tasks: &Tasks, limits:
                 continue;
             }
         };
-        if let Err(error) = stream.set_nodelay(true) {
+        if let Err(error) = prepare(&stream) {
             tracing::debug!(%error, "the client was gone before it was served");
             continue;
         }
-        let router = router.clone();
+        let (router, answering) = (router.clone(), tasks.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request)
+            answer(router.clone(), request, answering.clone())
         });
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(limits.write_timeout));
@@ -106,6 +111,29 @@ pub async fn serve(listener: TcpListener, router: Router, tasks: &Tasks, limits:
     Ok(())
 }
 
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
+    Ok(())
+}
+
+/// Answers a request. A read ends with its client. A write is finished for one that has gone, too: it must not end between two
+/// steps, such as a visitor's token dead and what is known of the visitor still there, or a conversation counted and not begun.
+async fn answer(router: Router, request: Request<Body>, tasks: Tasks) -> Result<Response, Infallible> {
+    if request.method().is_safe() {
+        return router.oneshot(request).await;
+    }
+    match tasks.spawn(router.oneshot(request)).await {
+        Ok(answered) => answered,
+        // The runtime ends, and this task with it; or somebody panicked.
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
 /// HTTP/1.1 alone. A builder that finds out which version it is waits for the first bytes without a limit of time.
 fn builder(limits: ServeLimits) -> http1::Builder {
     let mut builder = http1::Builder::new();
@@ -128,13 +156,17 @@ async fn accept(
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use axum::{body::Bytes, routing::get};
-    use futures::stream;
+    use axum::{
+        body::Bytes,
+        routing::{get, post},
+    };
+    use futures::{StreamExt as _, stream};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpSocket,
+        sync::mpsc,
     };
 
     use super::*;
@@ -149,11 +181,14 @@ mod tests {
 
     /// A server that has room for one client, and little time for it.
     async fn narrow(tasks: &Tasks) -> SocketAddr {
+        narrow_with(tasks, Router::new()).await
+    }
+
+    /// The same with further routes.
+    async fn narrow_with(tasks: &Tasks, routes: Router) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let router = Router::new()
-            .route("/endless", get(endless))
-            .route("/", get(async || "hello"));
+        let router = routes.route("/endless", get(endless)).route("/", get(async || "hello"));
         let limits = ServeLimits {
             connections_max: 1,
             header_read_timeout: GIVEN,
@@ -224,6 +259,59 @@ mod tests {
             }
         };
         let ((), ()) = tokio::join!(dribble, is_served(server, "after a byte now and then"));
+        tasks.start_drain();
+    }
+
+    #[tokio::test]
+    async fn what_a_client_began_to_write_is_finished_when_it_has_gone() {
+        let tasks = Tasks::new();
+        let (steps, mut done) = mpsc::unbounded_channel();
+        let gate = Arc::new(Semaphore::new(0));
+        let opened = Arc::clone(&gate);
+        let write = move || {
+            let (steps, gate) = (steps.clone(), Arc::clone(&gate));
+            async move {
+                steps.send("the first step").expect("a test that listens");
+                drop(gate.acquire().await);
+                steps.send("the second").expect("a test that listens");
+            }
+        };
+        let server = narrow_with(&tasks, Router::new().route("/write", post(write))).await;
+        let mut hasty = client(server).await;
+        let request = b"POST /write HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+        hasty.write_all(request).await.expect("bytes are sent");
+        assert_eq!(done.recv().await, Some("the first step"));
+
+        drop(hasty);
+        is_served(server, "after who has gone").await;
+        opened.add_permits(1);
+
+        assert_eq!(done.recv().await, Some("the second"));
+        tasks.start_drain();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn little_is_held_for_who_does_not_read() {
+        let (tasks, sent) = (Tasks::new(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&sent);
+        let bytes = move || {
+            let sent = Arc::clone(&counted);
+            let pieces = stream::repeat(Bytes::from_static(&[b'x'; 1_024]));
+            let pieces = pieces.inspect(move |piece| {
+                sent.fetch_add(piece.len(), Ordering::Relaxed);
+            });
+            async { Body::from_stream(pieces.map(Ok::<_, Infallible>)) }
+        };
+        let server = narrow_with(&tasks, Router::new().route("/bytes", get(bytes))).await;
+        let mut idle = client(server).await;
+        let request = b"GET /bytes HTTP/1.1\r\nHost: x\r\n\r\n";
+        idle.write_all(request).await.expect("bytes are sent");
+
+        is_served(server, "after who does not read").await;
+
+        let sent = sent.load(Ordering::Relaxed);
+        assert!(sent > 0 && sent < 512 * 1_024, "{sent}");
         tasks.start_drain();
     }
 }
