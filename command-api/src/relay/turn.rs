@@ -42,6 +42,10 @@ pub struct Turn {
     answer_id: MessageId,
     frames: Subscriber,
     queue: Queue,
+    /// Where TOKENS is read on: what stands before was taken.
+    unread: u64,
+    /// There is more in TOKENS than was read: it is read when the client has taken what was.
+    behind: bool,
     /// Frames are missing and TOKENS does not have them: only the log can end this.
     lost: bool,
     ended: bool,
@@ -71,6 +75,8 @@ impl Turn {
             answer_id,
             frames,
             queue: Queue::after(seen),
+            unread: 1,
+            behind: false,
             lost: false,
             ended: false,
             silence: SILENCE_FIRST,
@@ -97,6 +103,12 @@ impl Turn {
             }
             if self.ended {
                 return None;
+            }
+            if self.behind {
+                if let Err(error) = self.fetch().await {
+                    self.failed(&error);
+                }
+                continue;
             }
             match tokio::time::timeout(self.silence, self.frames.next()).await {
                 Ok(Some(message)) => {
@@ -150,10 +162,13 @@ impl Turn {
                 self.failed(&error);
                 return;
             }
-            if self.queue.take(&frame) != Arrival::Gap {
+            // Far behind: this frame comes again, in its place.
+            if self.behind || self.queue.take(&frame) != Arrival::Gap {
                 self.lost = false;
                 return;
             }
+            // TOKENS may have begun anew, with the server whose memory it was in.
+            self.unread = 1;
         }
         self.lost = true;
         if frame.kind.is_last() {
@@ -175,12 +190,29 @@ impl Turn {
         self.silence = (self.silence * 2).min(SILENCE_LONGEST);
     }
 
+    /// Reads on in TOKENS, until there is something to send or nothing more to read.
     async fn fetch(&mut self) -> Result<(), LogError> {
-        let stored = self
-            .log
-            .frames_after(self.conversation_id, self.answer_id, self.queue.next_index())
-            .await?;
-        for frame in &stored {
+        let ids = (self.conversation_id, self.answer_id);
+        self.behind = true;
+        while self.behind && self.queue.is_empty() {
+            // Whoever fails to read is not behind, but asks again after a while.
+            self.behind = false;
+            let page = self.log.frames_page(ids.0, ids.1, self.unread).await?;
+            for frame in &page.frames {
+                if self.queue.take(frame) == Arrival::Gap {
+                    // A frame was never stored. Whether a restart makes up for it, the rest says.
+                    return self.fetch_all().await;
+                }
+            }
+            self.unread = page.next;
+            self.behind = page.more;
+        }
+        Ok(())
+    }
+
+    async fn fetch_all(&mut self) -> Result<(), LogError> {
+        let (ids, next) = ((self.conversation_id, self.answer_id), self.queue.next_index());
+        for frame in &self.log.frames_after(ids.0, ids.1, next).await? {
             self.queue.take(frame);
         }
         Ok(())

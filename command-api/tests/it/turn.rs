@@ -50,6 +50,34 @@ async fn a_finished_answer_is_replayed_from_any_line() {
 }
 
 #[tokio::test]
+async fn a_long_answer_is_read_on_while_it_is_told_from_any_line() {
+    const TOKENS: u32 = 700;
+    let scene = Scene::start().await;
+    let mut writer = scene.writer(1).await;
+    for number in 0..TOKENS {
+        writer.send(token(&number.to_string())).await.expect("a frame");
+    }
+    for seen in [None, Some(3), Some(500), Some(TOKENS - 1)] {
+        let mut turn = scene.follow(seen).await;
+        turn.catch_up().await;
+        let first = seen.map_or(0, |seen| seen + 1);
+        for number in first..TOKENS {
+            let line = turn.next().await.expect("a line");
+            assert_eq!(told(&line), format!("{number} {number}"));
+        }
+    }
+    // What is said meanwhile comes behind what was said before, and a message of the bus is not taken out of its turn.
+    let mut late = scene.follow(None).await;
+    late.catch_up().await;
+    writer.send(token("the last")).await.expect("a frame");
+    scene.answer().await;
+    writer.send(scene.done()).await.expect("a frame");
+    let lines = read(late).await;
+    assert_eq!(lines.len(), TOKENS as usize + 2);
+    assert_eq!(lines[TOKENS as usize..], ["700 the last", "701 done"]);
+}
+
+#[tokio::test]
 async fn an_answer_without_frames_comes_from_the_log_as_one_token() {
     let scene = Scene::start().await;
     scene.answer().await;

@@ -26,22 +26,40 @@ pub(super) async fn from(log: &Log, stream: &str, subject: &str, first: u64) -> 
     let mut messages = Vec::new();
     let mut first = first;
     loop {
-        let pending = ask(
-            log,
-            stream,
-            &Ask {
-                seq: first.max(1),
-                next_by_subj: subject,
-                batch: BATCH,
-            },
-            &mut messages,
-        )
-        .await?;
+        let page = page(log, stream, (subject, first), BATCH).await?;
+        messages.extend(page.messages);
         match messages.last() {
-            Some(last) if pending > 0 => first = last.sequence + 1,
+            Some(last) if page.more => first = last.sequence + 1,
             _ => return Ok(messages),
         }
     }
+}
+
+/// Messages that were read at once.
+pub(super) struct Page {
+    pub(super) messages: Vec<StreamMessage>,
+    /// There are others behind them.
+    pub(super) more: bool,
+}
+
+/// The same, of at most `batch` messages.
+pub(super) async fn page(
+    log: &Log,
+    stream: &str,
+    (subject, first): (&str, u64),
+    batch: usize,
+) -> Result<Page, LogError> {
+    let mut messages = Vec::new();
+    let question = Ask {
+        seq: first.max(1),
+        next_by_subj: subject,
+        batch,
+    };
+    let pending = ask(log, stream, &question, &mut messages).await?;
+    Ok(Page {
+        more: pending > 0 && !messages.is_empty(),
+        messages,
+    })
 }
 
 /// The last message on `subject` of `stream`.

@@ -15,6 +15,9 @@ use crate::{
 /// Frames sent without waiting: a flood that nobody acknowledges is delivered, but not all of it is kept.
 const UNACKNOWLEDGED: u32 = 32;
 
+/// Frames that are read at once for a client.
+const PAGE: usize = 128;
+
 /// Numbers that an attempt has for itself with each second that the turn is old: more than any answer gives in a second.
 const NUMBERS_PER_SECOND: u64 = 10_000;
 
@@ -114,7 +117,42 @@ fn after_seconds(age: u64) -> u32 {
     u32::try_from(age.saturating_add(1).saturating_mul(NUMBERS_PER_SECOND)).unwrap_or(u32::MAX / 2)
 }
 
+/// Frames that were read at once, see [`Log::frames_page`].
+#[derive(Debug)]
+pub struct FramesPage {
+    /// In the order they were written.
+    pub frames: Vec<Frame>,
+    /// The place in TOKENS behind them.
+    pub next: u64,
+    /// There are others from there on.
+    pub more: bool,
+}
+
 impl Log {
+    /// Some frames of an answer, from the place `first` in TOKENS on. Whoever reads for a client reads by pages: an answer has
+    /// thousands of frames, and the client may not take them.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn frames_page(
+        &self,
+        conversation_id: ConversationId,
+        answer_id: MessageId,
+        first: u64,
+    ) -> Result<FramesPage, LogError> {
+        let subject = tokens::subject(conversation_id, answer_id);
+        let page = direct_get::page(self, TOKENS, (&subject, first), PAGE).await?;
+        let next = page.messages.last().map_or(first, |last| last.sequence + 1);
+        let frames = page.messages.into_iter();
+        let frames =
+            frames.filter_map(|StreamMessage { headers, payload, .. }| Frame::from_message(Some(&headers), payload));
+        Ok(FramesPage {
+            frames: frames.collect(),
+            next,
+            more: page.more,
+        })
+    }
+
     /// The frames of an answer from the index `next` on, and every restart, in the order they were written. None when they
     /// have expired, or none was written yet.
     ///

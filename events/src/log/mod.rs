@@ -30,7 +30,7 @@ pub use self::{
     erase::Erasure,
     error::{ExecuteError, LogError, ReadError},
     execute::{Loaded, Receipt},
-    frames::FrameWriter,
+    frames::{FrameWriter, FramesPage},
     revocations::Revocations,
     store::{Loading, Stored},
     streams::Identity,

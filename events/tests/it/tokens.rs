@@ -43,6 +43,37 @@ async fn frames_are_kept_in_order_and_read_from_anywhere() {
 }
 
 #[tokio::test]
+async fn a_long_answer_is_read_in_pages() {
+    let Bench { log, nats: _nats } = Bench::start().await;
+    let ids = (ConversationId::generate(), MessageId::generate());
+    let mut writer = FrameWriter::begin(&log, ids, 1, log.clock().now())
+        .await
+        .expect("a writer");
+    for _ in 0..300 {
+        let token = "word ".to_owned();
+        writer.send(FrameBody::Token { token }).await.expect("sent");
+    }
+    writer.send(done(ids.0, ids.1)).await.expect("sent");
+
+    let (mut first, mut indices, mut pages) = (1, Vec::new(), 0);
+    loop {
+        let page = log.frames_page(ids.0, ids.1, first).await.expect("a page");
+        assert!(page.frames.len() <= 128, "{}", page.frames.len());
+        indices.extend(page.frames.iter().map(|frame| frame.index));
+        (first, pages) = (page.next, pages + 1);
+        if !page.more {
+            break;
+        }
+    }
+
+    assert_eq!(indices, (0..301).collect::<Vec<_>>());
+    assert_eq!(pages, 3);
+    let nothing = log.frames_page(ids.0, ids.1, first).await.expect("a page");
+    assert!(nothing.frames.is_empty() && !nothing.more);
+    assert_eq!(nothing.next, first, "what comes later is read from there");
+}
+
+#[tokio::test]
 async fn a_second_attempt_continues_and_says_so() {
     let Bench { log, nats: _nats } = Bench::start().await;
     let (conversation_id, answer_id) = (ConversationId::generate(), MessageId::generate());
