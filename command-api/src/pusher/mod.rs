@@ -26,7 +26,7 @@ mod protocol;
 mod session;
 pub mod stream_events;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use events::{
     Log, Partition,
@@ -36,7 +36,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use self::places::PlaceLimits;
 use self::{channels::Channels, places::Places, protocol::Closing};
-use crate::app::App;
+use crate::{app::App, relay::sse::share};
 
 /// Who listens on this instance, and what keeps them informed. Ends with its last clone.
 pub struct Live {
@@ -79,17 +79,13 @@ impl Live {
 /// When a client that did nothing wrong has to connect again: some time during a drain's grace, or before it has become too old,
 /// at another moment for each `seed`. What is sent away comes back elsewhere, and should not come back all at once.
 async fn time_to_leave(app: &App, seed: u128) -> Closing {
-    let share = |of: Duration| {
-        let millis = seed % of.as_millis().max(1);
-        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-    };
     let draining = async {
         app.tasks.drain_token().cancelled().await;
-        tokio::time::sleep(share(app.stream_drain_grace)).await;
+        tokio::time::sleep(share(app.stream_drain_grace, seed)).await;
     };
     let age_max = app.reverb.reverb_socket_max_age;
     tokio::select! {
         () = draining => Closing::Draining,
-        () = tokio::time::sleep(age_max.saturating_sub(share(age_max / 8))), if !age_max.is_zero() => Closing::Aged,
+        () = tokio::time::sleep(age_max.saturating_sub(share(age_max / 8, seed))), if !age_max.is_zero() => Closing::Aged,
     }
 }

@@ -16,7 +16,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
-use events::tokens::{FrameBody, FrameKind};
+use events::{
+    MessageId,
+    tokens::{FrameBody, FrameKind},
+};
 use futures::{StreamExt as _, stream};
 use tokio::{
     sync::mpsc,
@@ -118,7 +121,7 @@ impl Forwarder {
         self.send(FIRST_BYTES).await?;
         let mut heartbeat = interval_at(tokio::time::Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let drained = drained(self.app.clone());
+        let drained = drained(self.app.clone(), turn.answer_id());
         let mut drained = pin!(drained);
         loop {
             // One future per line, polled across heartbeats: cancelling it could lose a line for a while.
@@ -168,10 +171,18 @@ impl Forwarder {
     }
 }
 
-/// Returns when the process was told to stop and the grace period is over.
-pub async fn drained(app: App) {
+/// Returns when the process was told to stop and the answer's time is over: in the second half of the grace period, at another
+/// moment for each. Who is sent away comes back elsewhere, and should not come back with all the others.
+pub async fn drained(app: App, answer_id: MessageId) {
     app.tasks.drain_token().cancelled().await;
-    tokio::time::sleep(app.stream_drain_grace).await;
+    let half = app.stream_drain_grace / 2;
+    tokio::time::sleep(half + share(half, answer_id.bits())).await;
+}
+
+/// A part of `of` in milliseconds, another one for each `seed`.
+pub(crate) fn share(of: Duration, seed: u128) -> Duration {
+    let millis = seed % of.as_millis().max(1);
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 impl Line {
@@ -193,6 +204,18 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_leaves_at_once_leaves_all_over_the_time() {
+        let of = Duration::from_secs(5);
+        let mut seconds = [0; 5];
+        for id in (0..1_000).map(|_| MessageId::generate()) {
+            let share = share(of, id.bits());
+            seconds[usize::try_from(share.as_secs()).expect("a small number")] += 1;
+        }
+        assert!(seconds.iter().all(|leave| *leave > 100), "{seconds:?}");
+        assert_eq!(share(Duration::ZERO, 7), Duration::ZERO);
+    }
 
     #[test]
     fn a_line_is_the_contracts_with_an_id() {

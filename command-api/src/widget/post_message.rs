@@ -68,7 +68,7 @@ async fn wait(app: &App, visitor: &Visitor, turn: &mut Turn) -> Result<SyncAnswe
     let last = tokio::select! {
         last = turn.finish() => last,
         () = tokio::time::sleep(app.sync_answer_timeout) => None,
-        () = relay::drained(app.clone()) => None,
+        () = relay::drained(app.clone(), answer_id) => None,
     };
     match last.map(|line| line.kind) {
         Some(FrameKind::Done) => read(app, visitor, answer_id).await,
