@@ -11,6 +11,7 @@ mod conversation;
 mod cors;
 mod dashboard;
 mod database_outage;
+mod disconnects;
 mod failover;
 mod feedback;
 mod figures;
@@ -36,6 +37,7 @@ mod replay;
 mod resume;
 mod shutdown;
 mod stop;
+mod storm;
 mod strangers;
 mod streaming;
 #[cfg(test)]
