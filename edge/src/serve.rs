@@ -185,10 +185,12 @@ mod tests {
     }
 
     /// The same with further routes.
-    async fn narrow_with(tasks: &Tasks, routes: Router) -> SocketAddr {
+    async fn narrow_with(tasks: &Tasks, further: Router) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let router = routes.route("/endless", get(endless)).route("/", get(async || "hello"));
+        let router = further
+            .route("/endless", get(endless))
+            .route("/", get(async || "hello"));
         let limits = ServeLimits {
             connections_max: 1,
             header_read_timeout: GIVEN,
