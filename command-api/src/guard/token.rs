@@ -255,6 +255,18 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_is_longer_than_any_of_ours_is_not_looked_at() {
+        for (chars, good) in [(1_000, true), (2_000, false)] {
+            let padded = with(claims(), "padding", json!("x".repeat(chars)));
+            assert_eq!(
+                keys().verify(&sign(SECRET, &padded), now()).is_ok(),
+                good,
+                "{chars} more"
+            );
+        }
+    }
+
+    #[test]
     fn an_unsigned_token_is_refused() {
         let unsigned = format!("{}.{}.", part(&json!({ "alg": "none", "typ": "JWT" })), part(&claims()));
         assert_eq!(keys().verify(&unsigned, now()), Err(InvalidToken));

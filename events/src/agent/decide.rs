@@ -73,6 +73,16 @@ mod tests {
     use crate::WorkspaceId;
 
     #[test]
+    fn the_last_definition_is_in_force() {
+        let mut agent = Agent::default();
+        assert_eq!(agent.definition(), None);
+        for name in ["Aria", "Bo"] {
+            agent.apply(defined(1, name));
+        }
+        assert_eq!(agent.definition(), Some(&definition(1, "Bo")));
+    }
+
+    #[test]
     fn an_agent_is_redefined_within_its_workspace() {
         given([defined(1, "Aria")])
             .when(define(1, "Bo"))

@@ -4,6 +4,9 @@ use cqrs_es::test::TestFramework;
 
 use super::*;
 
+#[path = "state_tests.rs"]
+mod state;
+
 const FIRST: u128 = 10;
 const SECOND: u128 = 20;
 
@@ -221,6 +224,27 @@ fn releasing_and_closing_twice_is_once() {
 }
 
 #[test]
+fn who_closes_an_open_conversation_ends_it() {
+    given([claimed("ann"), posted(FIRST)])
+        .when(act(Action::Close { by: ClosedBy::Visitor }))
+        .then_expect_events(vec![closed()]);
+}
+
+#[test]
+fn a_closed_conversation_is_nobodys_to_claim_or_to_answer_in() {
+    let reply = act(Action::Reply {
+        message_id: message(FIRST),
+        content: "hello".into(),
+        operator: operator("ann"),
+    });
+    for command in [claim("ann"), reply] {
+        given([claimed("ann"), closed()])
+            .when(command)
+            .then_expect_error(Refusal::Closed);
+    }
+}
+
+#[test]
 fn a_person_is_requested_once() {
     let request = || act(Action::RequestHuman { reason: None });
     let requested = Event::HumanRequested {
@@ -233,43 +257,6 @@ fn a_person_is_requested_once() {
     given([requested, claimed("ann"), closed()])
         .when(request())
         .then_expect_error(Refusal::Closed);
-}
-
-#[test]
-fn nobody_has_a_closed_conversation() {
-    let state = folded([claimed("ann"), closed()]);
-    assert!(state.is_closed());
-    assert_eq!(state.claimed_by(), None);
-}
-
-#[test]
-fn the_state_shows_the_last_thirty_messages_since_the_clear() {
-    let turns = |from: u128, to| (from..to).flat_map(|id| [posted(id * 10), answered(id * 10)]);
-    let state = folded(turns(0, 40));
-    assert_eq!(state.recent_messages().len(), 30);
-    assert_eq!(state.messages(), 80);
-
-    let state = folded(turns(0, 3).chain([cleared()]).chain(turns(5, 6)));
-    assert_eq!(
-        state.recent_messages().map(|message| message.id).collect::<Vec<_>>(),
-        [message(50), answer(50)]
-    );
-}
-
-#[test]
-fn paging_back_shows_more_than_the_state_keeps() {
-    let events: Vec<_> = (0..40).flat_map(|id| [posted(id * 10), answered(id * 10)]).collect();
-    assert_eq!(crate::conversation::visible_messages(events.clone()).len(), 80);
-    assert_eq!(
-        crate::conversation::visible_messages(events.into_iter().chain([cleared()])).len(),
-        0
-    );
-}
-
-fn folded(events: impl IntoIterator<Item = Event>) -> Conversation {
-    let mut state = Conversation::default();
-    events.into_iter().for_each(|event| state.apply(event));
-    state
 }
 
 fn given(events: impl Into<Vec<Event>>) -> cqrs_es::test::AggregateTestExecutor<Conversation> {

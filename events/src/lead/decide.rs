@@ -85,6 +85,8 @@ impl Aggregate for Lead {
 
 #[cfg(test)]
 mod tests {
+    use cqrs_es::test::TestFramework;
+
     use super::*;
 
     #[test]
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn every_submission_counts() {
+    fn every_submission_is_kept_and_counts() {
         let captured = LeadEvent::Captured {
             conversation_id: ConversationId::from_bits(1),
             email: "alex@example.com".into(),
@@ -103,6 +105,19 @@ mod tests {
             consent: None,
             at: Timestamp::from_unix_millis(0),
         };
+        let capture = Command::Capture {
+            conversation_id: ConversationId::from_bits(1),
+            email: "alex@example.com".into(),
+            name: None,
+            phone: None,
+            fields: BTreeMap::new(),
+            consent: None,
+            at: Timestamp::from_unix_millis(0),
+        };
+        TestFramework::<Lead>::with(())
+            .given(vec![captured.clone()])
+            .when(capture)
+            .then_expect_events(vec![captured.clone()]);
         let mut lead = Lead::default();
         lead.apply(captured.clone());
         lead.apply(captured);

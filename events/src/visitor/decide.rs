@@ -60,11 +60,6 @@ pub enum Command {
 pub enum Refusal {}
 
 impl Visitor {
-    /// True once the visitor came, until erased.
-    pub const fn has_arrived(&self) -> bool {
-        self.arrived
-    }
-
     /// The conversation that began last.
     pub fn latest_conversation(&self) -> Option<StartedConversation> {
         self.conversations.last().copied()
@@ -173,6 +168,19 @@ mod tests {
         given([arrived(), started(FIRST)])
             .when(start(SECOND, Some(FIRST)))
             .then_expect_events(vec![started(SECOND)]);
+    }
+
+    #[test]
+    fn the_last_hundred_conversations_are_remembered_newest_first() {
+        let mut visitor = Visitor::default();
+        for id in 1..=120 {
+            visitor.apply(started(ConversationId::from_bits(id)));
+        }
+        let ids: Vec<u128> = visitor
+            .conversations()
+            .map(|started| started.conversation_id.bits())
+            .collect();
+        assert_eq!(ids, (21..=120).rev().collect::<Vec<_>>());
     }
 
     #[test]

@@ -60,18 +60,44 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_last_definition_is_in_force() {
+        let mut workspace = Workspace::default();
+        assert_eq!(workspace.definition(), None);
+        for quota in [10, 20] {
+            workspace.apply(defined(quota));
+        }
+        assert_eq!(workspace.definition(), Some(&definition(20)));
+    }
+
+    #[test]
     fn the_same_definition_again_changes_nothing() {
-        let definition = WorkspaceDefinition {
-            name: "Acme".to_owned(),
-            monthly_conversations: 10,
-        };
+        given(vec![]).when(define(10)).then_expect_events(vec![defined(10)]);
+        given(vec![defined(10)]).when(define(10)).then_expect_events(vec![]);
+        given(vec![defined(10)])
+            .when(define(20))
+            .then_expect_events(vec![defined(20)]);
+    }
+
+    fn given(events: Vec<WorkspaceEvent>) -> cqrs_es::test::AggregateTestExecutor<Workspace> {
+        TestFramework::with(()).given(events)
+    }
+
+    fn define(monthly_conversations: u64) -> Command {
+        let definition = definition(monthly_conversations);
         let at = Timestamp::from_unix_millis(0);
-        TestFramework::<Workspace>::with(())
-            .given(vec![WorkspaceEvent::Defined {
-                definition: definition.clone(),
-                at,
-            }])
-            .when(Command::Define { definition, at })
-            .then_expect_events(vec![]);
+        Command::Define { definition, at }
+    }
+
+    fn defined(monthly_conversations: u64) -> WorkspaceEvent {
+        let definition = definition(monthly_conversations);
+        let at = Timestamp::from_unix_millis(0);
+        WorkspaceEvent::Defined { definition, at }
+    }
+
+    fn definition(monthly_conversations: u64) -> WorkspaceDefinition {
+        WorkspaceDefinition {
+            name: "Acme".to_owned(),
+            monthly_conversations,
+        }
     }
 }

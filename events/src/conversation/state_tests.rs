@@ -1,0 +1,79 @@
+//! What the state shows of what has happened.
+
+use super::*;
+
+#[test]
+fn nobody_has_a_closed_conversation() {
+    let state = folded([claimed("ann"), closed()]);
+    assert!(state.is_closed());
+    assert_eq!(state.claimed_by(), None);
+}
+
+#[test]
+fn the_state_says_what_happened_last() {
+    let fresh = Conversation::default();
+    assert_eq!(
+        (fresh.last_turn(), fresh.last_message_at(), fresh.cleared_at()),
+        (None, None, None)
+    );
+    let requested = Event::HumanRequested {
+        reason: None,
+        at: now(),
+    };
+    let asked = [posted(FIRST), answered(FIRST), requested];
+    let state = folded(asked.clone());
+    assert!(state.is_human_requested() && !state.is_closed());
+    assert_eq!(
+        (state.last_turn(), state.last_message_at()),
+        (Some(answer(FIRST)), Some(now()))
+    );
+    let state = folded(asked.into_iter().chain([claimed("ann"), cleared()]));
+    assert!(!state.is_human_requested(), "somebody came");
+    assert_eq!(state.cleared_at(), Some(now()));
+}
+
+#[test]
+fn a_rating_is_of_one_answer_and_is_no_message() {
+    let rated = Event::MessageRated {
+        message_id: answer(FIRST),
+        rating: Some(Rating::Up),
+        comment: None,
+        at: now(),
+    };
+    let events = [posted(FIRST), answered(FIRST), posted(SECOND), answered(SECOND), rated];
+    let recent = folded(events.clone()).recent_messages().cloned().collect();
+    for messages in [recent, crate::conversation::visible_messages(events)] {
+        let ratings: Vec<_> = messages.iter().map(|message| message.rating).collect();
+        assert_eq!(ratings, [None, Some(Rating::Up), None, None]);
+    }
+}
+
+#[test]
+fn the_state_shows_the_last_thirty_messages_since_the_clear() {
+    let turns = |from: u128, to| (from..to).flat_map(|id| [posted(id * 10), answered(id * 10)]);
+    let state = folded(turns(0, 40));
+    assert_eq!(state.recent_messages().len(), 30);
+    assert_eq!(state.messages(), 80);
+
+    let state = folded(turns(0, 3).chain([cleared()]).chain(turns(5, 6)));
+    assert_eq!(
+        state.recent_messages().map(|message| message.id).collect::<Vec<_>>(),
+        [message(50), answer(50)]
+    );
+}
+
+#[test]
+fn paging_back_shows_more_than_the_state_keeps() {
+    let events: Vec<_> = (0..40).flat_map(|id| [posted(id * 10), answered(id * 10)]).collect();
+    assert_eq!(crate::conversation::visible_messages(events.clone()).len(), 80);
+    assert_eq!(
+        crate::conversation::visible_messages(events.into_iter().chain([cleared()])).len(),
+        0
+    );
+}
+
+fn folded(events: impl IntoIterator<Item = Event>) -> Conversation {
+    let mut state = Conversation::default();
+    events.into_iter().for_each(|event| state.apply(event));
+    state
+}
