@@ -55,8 +55,7 @@ pub(crate) async fn complete(
             .map(|elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
     };
     if !store(worker, turn, answered).await? {
-        frames.send(turn.done(None, low_confidence)).await?;
-        return Ok("void");
+        return give_way(worker, turn, frames).await;
     }
     frames.send(turn.done(Some(finish_reason), low_confidence)).await?;
     Ok(match finish_reason {
@@ -79,8 +78,7 @@ pub(crate) async fn fail(
         reason: reason(&failure),
     };
     if !store(worker, turn, failed).await? {
-        frames.send(turn.done(None, false)).await?;
-        return Ok("void");
+        return give_way(worker, turn, frames).await;
     }
     frames.send(error(failure.code(), failure.is_retryable())).await?;
     Ok("failed")
@@ -114,22 +112,37 @@ pub(crate) async fn conclude(worker: &Worker, turn: &Turn, state: &Conversation)
         return Ok(());
     }
     let written = worker.log.frames_after(turn.conversation_id, turn.answer_id, 0).await?;
-    if written.iter().any(|frame| frame.kind.is_last()) {
+    let newest = written.iter().map(|frame| frame.attempt).max().unwrap_or(0);
+    // The end that an older attempt wrote after a newer one began was shown to nobody.
+    if written
+        .iter()
+        .any(|frame| frame.kind.is_last() && frame.attempt == newest)
+    {
         return Ok(());
     }
     let next = written.iter().map(|frame| frame.index + 1).max().unwrap_or(0);
-    let attempt = written
-        .iter()
-        .map(|frame| frame.attempt)
-        .max()
-        .unwrap_or(0)
-        .max(turn.attempt);
+    let attempt = newest.max(turn.attempt);
     let ids = (turn.conversation_id, turn.answer_id);
     let mut frames = FrameWriter::resume(&worker.log, ids, attempt, next);
-    let last = match outcome(worker, &turn.subject, state, turn.answer_id).await? {
+    match outcome(worker, &turn.subject, state, turn.answer_id).await? {
         // Its frames were said and are lost, with a server's memory: who listens may have seen some, under the numbers that
         // would be given again here. The relay knows what each of them has seen, and says the rest from the log.
-        Outcome::Answered(_) if next == 0 => return Ok(()),
+        Outcome::Answered(_) if next == 0 => Ok(()),
+        outcome => tell(turn, outcome, attempt, &mut frames).await,
+    }
+}
+
+/// Says how the turn ended instead: it was cleared, closed or taken over, or a responder that was thought dead has answered it,
+/// in other words than were said here.
+async fn give_way(worker: &Worker, turn: &Turn, frames: &mut FrameWriter) -> Result<&'static str, LogError> {
+    let state = worker.log.load::<Conversation>(&turn.subject).await?.state;
+    let outcome = outcome(worker, &turn.subject, &state, turn.answer_id).await?;
+    tell(turn, outcome, turn.attempt, frames).await?;
+    Ok("void")
+}
+
+async fn tell(turn: &Turn, outcome: Outcome, attempt: u32, frames: &mut FrameWriter) -> Result<(), LogError> {
+    let last = match outcome {
         Outcome::Answered(answer) => {
             // Whoever listens has seen a part, and perhaps not all that was written.
             frames.send(FrameBody::Restart { attempt }).await?;

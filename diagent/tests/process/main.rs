@@ -7,6 +7,7 @@ mod doctor;
 mod export;
 mod faults;
 mod lag;
+mod late_answer;
 mod operators;
 mod outages;
 mod own_projection;
