@@ -14,11 +14,11 @@ use serde::{
     },
 };
 
-use crate::cloud_event::Attributes;
+use crate::{cloud_event::Attributes, upcast};
 
 type JsonError = serde_json::Error;
 
-/// Both of them, as today's writers order them: `type` stands before `data`.
+/// Both of them, as today's writers write them: in today's version, `type` before `data`.
 ///
 /// # Errors
 /// It is no event, is not of type `E`, or was written otherwise.
@@ -43,20 +43,52 @@ impl<'de, E: DeserializeOwned> Visitor<'de> for Both<E> {
             map,
             kind: None,
             event: None,
-            is_at_kind: false,
+            is_current: false,
         };
         let attributes = Attributes::deserialize(MapAccessDeserializer::new(&mut tee))?;
         let event = tee.event.ok_or_else(|| A::Error::missing_field("data"))?;
-        Ok((attributes, event))
+        if tee.is_current {
+            Ok((attributes, event))
+        } else {
+            Err(A::Error::custom("not in today's version"))
+        }
     }
 }
 
-/// What the attributes read: all of `map` but `data`, which is read on the way.
+/// What the attributes read: all of `map` but `type`, `dataschema` and `data`, which are read on the way.
 struct Tee<'de, A, E> {
     map: A,
     kind: Option<Text<'de>>,
     event: Option<E>,
-    is_at_kind: bool,
+    /// Whether `dataschema` names the version that `type` is written in today.
+    is_current: bool,
+}
+
+impl<'de, A: MapAccess<'de>, E: DeserializeOwned> Tee<'de, A, E> {
+    /// Reads the value of `key`, if it is none of the attributes'.
+    fn take(&mut self, key: &str) -> Result<bool, A::Error> {
+        let Self { map, kind, .. } = self;
+        let missing = || A::Error::missing_field("type");
+        match key {
+            "type" => *kind = Some(map.next_value()?),
+            "dataschema" => {
+                let Text(kind) = kind.as_ref().ok_or_else(missing)?;
+                let Text(schema) = map.next_value()?;
+                self.is_current = upcast::version(&schema) == Some(upcast::current_version(kind));
+            }
+            "data" => {
+                let Text(kind) = kind.as_ref().ok_or_else(missing)?;
+                let event = TypeAndData {
+                    left: ["type", "data"].iter(),
+                    kind: Some(kind),
+                    map,
+                };
+                self.event = Some(E::deserialize(MapAccessDeserializer::new(event))?);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 }
 
 impl<'de, A: MapAccess<'de>, E: DeserializeOwned> MapAccess<'de> for &mut Tee<'de, A, E> {
@@ -64,17 +96,9 @@ impl<'de, A: MapAccess<'de>, E: DeserializeOwned> MapAccess<'de> for &mut Tee<'d
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
         while let Some(Text(key)) = self.map.next_key()? {
-            if key == "data" {
-                let kind = self.kind.as_ref().ok_or_else(|| A::Error::missing_field("type"))?;
-                let event = TypeAndData {
-                    left: ["type", "data"].iter(),
-                    kind: Some(&kind.0),
-                    map: &mut self.map,
-                };
-                self.event = Some(E::deserialize(MapAccessDeserializer::new(event))?);
+            if self.take(&key)? {
                 continue;
             }
-            self.is_at_kind = key == "type";
             return match key {
                 Cow::Borrowed(key) => seed.deserialize(BorrowedStrDeserializer::new(key)),
                 Cow::Owned(key) => seed.deserialize(StringDeserializer::new(key)),
@@ -85,11 +109,7 @@ impl<'de, A: MapAccess<'de>, E: DeserializeOwned> MapAccess<'de> for &mut Tee<'d
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        if !self.is_at_kind {
-            return self.map.next_value_seed(seed);
-        }
-        let kind: &Text<'de> = self.kind.insert(self.map.next_value()?);
-        seed.deserialize(StrDeserializer::new(&kind.0))
+        self.map.next_value_seed(seed)
     }
 }
 

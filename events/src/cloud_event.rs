@@ -53,93 +53,56 @@ impl Meta {
     }
 }
 
-/// The attributes of an event: all of it but its data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The attributes of an event that neither its subject nor its data says.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Attributes {
-    pub specversion: String,
     pub id: EventId,
-    /// `/agents/<id>`, or `/workspaces/<id>`.
-    pub source: String,
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// What the event is about, for example `conversation/<id>`.
-    pub subject: String,
     pub time: Timestamp,
-    pub datacontenttype: String,
-    /// `urn:diagent:schema:<type>:<version>`, served by the read API.
-    pub dataschema: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspaceid: Option<WorkspaceId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agentid: Option<AgentId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub visitorid: Option<VisitorId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversationid: Option<ConversationId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlationid: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causationid: Option<EventId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
 impl Attributes {
     /// The attributes of a new event at `subject`.
-    pub fn new(subject: &Subject, event: &impl DomainEvent, meta: &Meta, time: Timestamp) -> Self {
-        let kind = event.event_type();
-        let source = match *subject {
-            Subject::Workspace { workspace_id } => format!("/workspaces/{workspace_id}"),
-            _ => subject
-                .agent_id()
-                .map(|agent_id| format!("/agents/{agent_id}"))
-                .unwrap_or_default(),
-        };
+    pub fn new(subject: &Subject, meta: &Meta, time: Timestamp) -> Self {
         let conversation_id = match *subject {
             Subject::Conversation { conversation_id, .. } => Some(conversation_id),
             _ => meta.conversation_id,
         };
         Self {
-            specversion: "1.0".to_owned(),
             id: EventId::generate(),
-            source,
-            dataschema: format!("urn:diagent:schema:{kind}:{}", event.event_version()),
-            kind,
-            subject: subject.attribute(),
             time,
-            datacontenttype: "application/json".to_owned(),
             workspaceid: meta.workspace_id,
-            agentid: subject.agent_id(),
-            visitorid: subject.visitor_id(),
             conversationid: conversation_id,
             correlationid: meta.correlation_id.clone(),
             causationid: meta.causation_id,
             traceparent: meta.traceparent.clone(),
         }
     }
-
-    /// The version of the type that `data` is written in, from `dataschema`.
-    pub fn version(&self) -> Option<u32> {
-        self.dataschema.rsplit(':').next()?.parse().ok()
-    }
 }
 
-/// The JSON of one event. The event's own enum writes `type` and `data`.
+/// The JSON of one event at `subject`. The event's own enum writes `type` and `data`.
 ///
 /// # Errors
 /// The event cannot be written as JSON.
-pub fn encode(attributes: &Attributes, event: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+pub fn encode(subject: &Subject, attributes: &Attributes, event: &impl DomainEvent) -> serde_json::Result<Vec<u8>> {
     #[derive(Serialize)]
     struct CloudEvent<'a, E> {
-        specversion: &'a str,
+        specversion: &'static str,
         id: EventId,
-        source: &'a str,
+        /// `/agents/<id>`, or `/workspaces/<id>`.
+        source: String,
         #[serde(flatten)]
         event: &'a E,
-        subject: &'a str,
+        /// What the event is about, for example `conversation/<id>`.
+        subject: String,
         time: Timestamp,
-        datacontenttype: &'a str,
-        dataschema: &'a str,
+        datacontenttype: &'static str,
+        /// `urn:diagent:schema:<type>:<version>`, served by the read API.
+        dataschema: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         workspaceid: Option<WorkspaceId>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,17 +119,17 @@ pub fn encode(attributes: &Attributes, event: &impl Serialize) -> serde_json::Re
         traceparent: Option<&'a str>,
     }
     serde_json::to_vec(&CloudEvent {
-        specversion: &attributes.specversion,
+        specversion: "1.0",
         id: attributes.id,
-        source: &attributes.source,
+        source: subject.source(),
         event,
-        subject: &attributes.subject,
+        subject: subject.attribute(),
         time: attributes.time,
-        datacontenttype: &attributes.datacontenttype,
-        dataschema: &attributes.dataschema,
+        datacontenttype: "application/json",
+        dataschema: format!("urn:diagent:schema:{}:{}", event.event_type(), event.event_version()),
         workspaceid: attributes.workspaceid,
-        agentid: attributes.agentid,
-        visitorid: attributes.visitorid,
+        agentid: subject.agent_id(),
+        visitorid: subject.visitor_id(),
         conversationid: attributes.conversationid,
         correlationid: attributes.correlationid.as_deref(),
         causationid: attributes.causationid,

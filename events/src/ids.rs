@@ -3,7 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Visitor},
+};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
@@ -13,7 +16,11 @@ macro_rules! ids {
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
         #[serde(transparent)]
         #[schema(value_type = String, example = "01JA8Q5T3V9Y6ZK4W2M7XN8RBC")]
-        pub struct $name(#[schemars(with = "String", length(equal = 26))] Ulid);
+        pub struct $name(
+            #[serde(deserialize_with = "from_text")]
+            #[schemars(with = "String", length(equal = 26))]
+            Ulid,
+        );
 
         impl $name {
             /// An id that sorts by the time it was made and cannot be guessed (80 random bits).
@@ -51,6 +58,25 @@ macro_rules! ids {
             }
         }
     )*};
+}
+
+/// As `ulid` reads an id, but without a copy of the text: a rebuild reads several in each event.
+fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ulid, D::Error> {
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = Ulid;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a ULID of 26 characters")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Ulid, E> {
+            Ulid::from_string(text).map_err(E::custom)
+        }
+    }
+
+    deserializer.deserialize_str(Text)
 }
 
 ids! {

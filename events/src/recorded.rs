@@ -1,7 +1,7 @@
 //! Events as they come back from the log.
 
 use cqrs_es::DomainEvent;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
@@ -78,34 +78,38 @@ fn current<E: DomainEvent + DeserializeOwned>(
 /// Reads `payload` as an event of `E`; an old version is lifted to today's first.
 pub(crate) fn read<E: DomainEvent + DeserializeOwned>(payload: &[u8]) -> Result<(Attributes, E), DecodeError> {
     // The common case reads once, straight from the bytes; only an old version takes the way through a tree.
-    if let Ok((attributes, event)) = at_once::read::<E>(payload)
-        && attributes.dataschema.rsplit(':').next() == Some(event.event_version().as_str())
-    {
-        return Ok((attributes, event));
+    if let Ok(both) = at_once::read::<E>(payload) {
+        return Ok(both);
     }
     let attributes: Attributes = serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
-    let event = lift(payload, &attributes)?;
+    let event = lift(payload)?;
     Ok((attributes, event))
 }
 
-fn lift<E: DomainEvent + DeserializeOwned>(payload: &[u8], attributes: &Attributes) -> Result<E, DecodeError> {
-    let unknown = |source| DecodeError::UnknownEvent {
-        kind: attributes.kind.clone(),
-        source,
-    };
+fn lift<E: DomainEvent + DeserializeOwned>(payload: &[u8]) -> Result<E, DecodeError> {
+    let Written { kind, dataschema } = serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
     let tree: Value = serde_json::from_slice(payload).map_err(DecodeError::Malformed)?;
-    let version = attributes.version().ok_or_else(|| unknown_version(attributes))?;
-    let lifted = upcast::to_current(upcast::UPCASTERS, &attributes.kind, version, tree);
-    let event: E = serde_json::from_value(lifted.tree).map_err(unknown)?;
+    let Some(version) = upcast::version(&dataschema) else {
+        return Err(DecodeError::UnknownVersion { dataschema });
+    };
+    let lifted = upcast::to_current(upcast::UPCASTERS, &kind, version, tree);
+    let event: E = serde_json::from_value(lifted.tree).map_err(|source| DecodeError::UnknownEvent { kind, source })?;
     if lifted.version.to_string() == event.event_version() {
         Ok(event)
     } else {
-        Err(unknown_version(attributes))
+        Err(DecodeError::UnknownVersion { dataschema })
     }
 }
 
-fn unknown_version(attributes: &Attributes) -> DecodeError {
-    DecodeError::UnknownVersion {
-        dataschema: attributes.dataschema.clone(),
-    }
+/// How an event was written.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(rename = "type")]
+    kind: String,
+    dataschema: String,
+}
+
+/// The type of an event in CloudEvents JSON, whether or not this binary knows it; `unknown` if it has none.
+pub fn kind_of(payload: &[u8]) -> String {
+    serde_json::from_slice(payload).map_or_else(|_| "unknown".to_owned(), |Written { kind, .. }| kind)
 }

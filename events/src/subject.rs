@@ -246,6 +246,19 @@ impl Subject {
         }
     }
 
+    /// The `source` attribute of its events: the agent, or the workspace where there is none.
+    pub fn source(&self) -> String {
+        match *self {
+            Self::Workspace { workspace_id } => format!("/workspaces/{workspace_id}"),
+            Self::Visitor { agent_id, .. }
+            | Self::Conversation { agent_id, .. }
+            | Self::Lead { agent_id, .. }
+            | Self::Telemetry { agent_id, .. }
+            | Self::Agent { agent_id }
+            | Self::Document { agent_id, .. } => format!("/agents/{agent_id}"),
+        }
+    }
+
     /// The `subject` attribute of its events: what the event is about, without where it is kept.
     pub fn attribute(&self) -> String {
         match self {

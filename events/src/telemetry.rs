@@ -1,8 +1,11 @@
 //! What the widget reports of itself. Nothing is decided, so there is no aggregate.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Error as _},
+};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{ConversationId, Personal, Timestamp, upcast};
 
@@ -26,7 +29,7 @@ pub enum TelemetryEvent {
         page_url: Option<Personal<String>>,
         /// Whatever the widget adds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        metadata: Option<Personal<Map<String, Value>>>,
+        metadata: Option<Personal<Metadata>>,
         at: Timestamp,
     },
 }
@@ -38,5 +41,30 @@ impl cqrs_es::DomainEvent for TelemetryEvent {
 
     fn event_version(&self) -> String {
         upcast::current_version(&self.event_type()).to_string()
+    }
+}
+
+/// A JSON object as it was written. It is kept and given out, and never looked into: a rebuild reads millions.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Metadata(#[schemars(with = "Map<String, Value>")] Box<RawValue>);
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        if json.get().starts_with('{') {
+            Ok(Self(json))
+        } else {
+            Err(D::Error::invalid_type(
+                de::Unexpected::Other("other JSON"),
+                &"an object",
+            ))
+        }
+    }
+}
+
+impl PartialEq for Metadata {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
     }
 }

@@ -24,6 +24,11 @@ pub const UPCASTERS: &[Upcaster] = &[Upcaster {
     lift: crate::agent::first_version::lift,
 }];
 
+/// The version that `dataschema` names: what stands behind its last colon.
+pub fn version(dataschema: &str) -> Option<u32> {
+    dataschema.rsplit(':').next()?.parse().ok()
+}
+
 /// The version of `kind` that is written today: where the steps lead.
 pub fn current_version(kind: &str) -> u32 {
     let steps = UPCASTERS.iter().filter(|step| step.kind == kind);

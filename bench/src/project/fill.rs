@@ -7,7 +7,7 @@ use events::{
     cloud_event::Meta,
     conversation::{Citation, ConversationEvent, FinishReason},
     lead::LeadEvent,
-    telemetry::TelemetryEvent,
+    telemetry::{Metadata, TelemetryEvent},
     visitor::VisitorEvent,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -132,10 +132,11 @@ impl Visit {
                 rule_id: Some(rule_id.to_owned()).filter(|rule_id| !rule_id.is_empty()),
                 conversation_id: self.conversation_id,
                 page_url: Some(format!("https://shop.example{}?utm_source=mail", page(choice)).into()),
-                metadata: json!({ "variant": "b", "depth": 40, "label": "Price of a weekend" })
-                    .as_object()
-                    .cloned()
-                    .map(Into::into),
+                metadata: serde_json::from_value::<Metadata>(
+                    json!({ "variant": "b", "depth": 40, "label": "Price of a weekend" }),
+                )
+                .ok()
+                .map(Into::into),
                 at: self.at,
             };
             let row = Row {

@@ -8,7 +8,7 @@ use events::{
     AgentId, LogEvent, Personal, Recorded, Subject, Timestamp, VisitorId,
     conversation::{ConversationEvent, Message, Rating, Satisfaction, visible_messages},
     lead::LeadEvent,
-    telemetry::TelemetryEvent,
+    telemetry::{Metadata, TelemetryEvent},
     visitor::VisitorEvent,
 };
 use serde::Serialize;
@@ -99,7 +99,7 @@ pub struct ExportedTelemetry {
     #[schema(value_type = Option<String>)]
     page_url: Option<Personal<String>>,
     #[schema(value_type = Option<Object>)]
-    metadata: Option<Personal<Map<String, Value>>>,
+    metadata: Option<Personal<Metadata>>,
     at: Timestamp,
 }
 

@@ -8,9 +8,12 @@ use axum::{
     http::{HeaderValue, header, request::Parts},
 };
 use edge::{Committed, extract::Json};
-use events::{ConversationId, Personal, Subject, Timestamp, telemetry::TelemetryEvent};
+use events::{
+    ConversationId, Personal, Subject, Timestamp,
+    telemetry::{Metadata, TelemetryEvent},
+};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     app::App,
@@ -50,7 +53,7 @@ pub struct EventReport {
     page_url: Option<String>,
     /// At most 8 KiB.
     #[schema(value_type = Option<Object>)]
-    metadata: Option<Map<String, Value>>,
+    metadata: Option<Metadata>,
 }
 
 /// How many events are in the log now.
@@ -264,6 +267,8 @@ mod tests {
                 json!({ "event": "x", "metadata": { "big": "x".repeat(9_000) } }),
                 vec!["metadata"],
             ),
+            (json!({ "event": "x", "metadata": { "n": "\0" } }), vec!["metadata"]),
+            (json!({ "event": "x", "metadata": ["no object"] }), vec!["event"]),
             (json!({ "event": "x", "rule_id": "" }), vec!["rule_id"]),
         ];
         for (report, expected) in table {

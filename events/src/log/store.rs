@@ -214,8 +214,8 @@ impl Log {
         events
             .iter()
             .map(|event| {
-                let attributes = Attributes::new(subject, event, meta, now);
-                let payload = cloud_event::encode(&attributes, event)?.into();
+                let attributes = Attributes::new(subject, meta, now);
+                let payload = cloud_event::encode(subject, &attributes, event)?.into();
                 Ok(Outgoing {
                     subject: text.clone(),
                     event_id: attributes.id,

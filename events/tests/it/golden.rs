@@ -2,10 +2,10 @@
 //!
 //! A test fails here when a change of a type breaks what logs hold, and says what to do about it.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Debug, fs, path::PathBuf, str::FromStr};
 
 use events::{
-    Category, LogEvent,
+    Category, LogEvent, Subject,
     cloud_event::{self, Attributes},
     schema,
 };
@@ -22,9 +22,9 @@ const NEW_VERSION: &str = "Logs hold events like this one for ever. If old reade
 fn every_stored_example_still_reads_and_writes_the_same() {
     for (name, text) in examples() {
         let (attributes, event) = decode(&name, &text);
-        let again: Value = serde_json::from_slice(&encode(&attributes, &event)).expect("JSON");
         let stored: Value = serde_json::from_str(&text).expect("JSON");
-        if stored["dataschema"] == current_schema(&attributes) {
+        let again: Value = serde_json::from_slice(&encode(&subject(&stored), &attributes, &event)).expect("JSON");
+        if stored["dataschema"] == current_schema(&stored["type"]) {
             assert_eq!(again, stored, "{name} is written differently now. {NEW_VERSION}");
         }
     }
@@ -62,17 +62,53 @@ fn every_type_and_version_has_an_example_that_fits_its_schema() {
     }
 }
 
-fn current_schema(attributes: &Attributes) -> String {
-    let newest = schema::all()
-        .into_keys()
-        .filter(|(kind, _)| *kind == attributes.kind)
-        .map(|(_, version)| version)
-        .max();
-    format!(
-        "urn:diagent:schema:{}:{}",
-        attributes.kind,
-        newest.expect("a known type")
-    )
+fn current_schema(kind: &Value) -> String {
+    let kind = kind.as_str().expect("a type");
+    let versions = schema::all().into_keys().filter(|(known, _)| known == kind);
+    let newest = versions.map(|(_, version)| version).max();
+    format!("urn:diagent:schema:{kind}:{}", newest.expect("a known type"))
+}
+
+/// Where `stored` stood in the log, by its attributes.
+fn subject(stored: &Value) -> Subject {
+    fn id<I: FromStr<Err: Debug>>(text: &Value) -> I {
+        text.as_str().expect("an id").parse().expect("an id")
+    }
+    let (about, entity) = stored["subject"]
+        .as_str()
+        .and_then(|text| text.split_once('/'))
+        .expect("a subject");
+    let entity = Value::from(entity);
+    let (agent, visitor) = (&stored["agentid"], &stored["visitorid"]);
+    match about {
+        "visitor" if stored["type"] == "diagent.telemetry.recorded" => Subject::Telemetry {
+            agent_id: id(agent),
+            visitor_id: id(visitor),
+        },
+        "visitor" => Subject::Visitor {
+            agent_id: id(agent),
+            visitor_id: id(visitor),
+        },
+        "conversation" => Subject::Conversation {
+            agent_id: id(agent),
+            visitor_id: id(visitor),
+            conversation_id: id(&entity),
+        },
+        "lead" => Subject::Lead {
+            agent_id: id(agent),
+            visitor_id: id(visitor),
+            lead_id: id(&entity),
+        },
+        "workspace" => Subject::Workspace {
+            workspace_id: id(&entity),
+        },
+        "agent" => Subject::Agent { agent_id: id(agent) },
+        "document" => Subject::Document {
+            agent_id: id(agent),
+            document_id: id(&entity),
+        },
+        other => panic!("nothing is about {other}"),
+    }
 }
 
 fn decode(name: &str, text: &str) -> (Attributes, LogEvent) {
@@ -90,15 +126,15 @@ fn decode(name: &str, text: &str) -> (Attributes, LogEvent) {
         .unwrap_or_else(|error| panic!("{name} cannot be read any more: {error:?}. {NEW_VERSION}"))
 }
 
-fn encode(attributes: &Attributes, event: &LogEvent) -> Vec<u8> {
+fn encode(subject: &Subject, attributes: &Attributes, event: &LogEvent) -> Vec<u8> {
     match event {
-        LogEvent::Visitor(event) => cloud_event::encode(attributes, event),
-        LogEvent::Conversation(event) => cloud_event::encode(attributes, event),
-        LogEvent::Lead(event) => cloud_event::encode(attributes, event),
-        LogEvent::Telemetry(event) => cloud_event::encode(attributes, event),
-        LogEvent::Workspace(event) => cloud_event::encode(attributes, event),
-        LogEvent::Agent(event) => cloud_event::encode(attributes, event),
-        LogEvent::Document(event) => cloud_event::encode(attributes, event),
+        LogEvent::Visitor(event) => cloud_event::encode(subject, attributes, event),
+        LogEvent::Conversation(event) => cloud_event::encode(subject, attributes, event),
+        LogEvent::Lead(event) => cloud_event::encode(subject, attributes, event),
+        LogEvent::Telemetry(event) => cloud_event::encode(subject, attributes, event),
+        LogEvent::Workspace(event) => cloud_event::encode(subject, attributes, event),
+        LogEvent::Agent(event) => cloud_event::encode(subject, attributes, event),
+        LogEvent::Document(event) => cloud_event::encode(subject, attributes, event),
     }
     .expect("JSON")
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use events::{
-    AgentId, Position, Recorded, Subject, Timestamp, VisitorId, cloud_event::Attributes, recorded::DecodeError,
+    AgentId, Position, Recorded, Subject, Timestamp, VisitorId,
+    recorded::{self, DecodeError},
 };
 use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
 use time::OffsetDateTime;
@@ -55,7 +56,7 @@ impl Letter {
         Self {
             position: recorded.position,
             subject: recorded.subject,
-            event_type: recorded.attributes.kind.clone(),
+            event_type: stored::text(&recorded::kind_of(payload)),
             stored_at: recorded.stored_at.to_offset_date_time(),
             payload: payload.clone(),
             attempts: i32::from(error.is_some()),
@@ -71,14 +72,10 @@ impl Letter {
         payload: &Bytes,
         error: &DecodeError,
     ) -> Self {
-        let event_type = match error {
-            DecodeError::UnknownEvent { kind, .. } => kind.clone(),
-            _ => kind_of(payload).unwrap_or_else(|| "unknown".to_owned()),
-        };
         Self {
             position,
             subject,
-            event_type: stored::text(&event_type),
+            event_type: stored::text(&recorded::kind_of(payload)),
             stored_at: stored_at.to_offset_date_time(),
             payload: payload.clone(),
             error: Some(chain(error)),
@@ -108,12 +105,6 @@ impl Letter {
 /// Whose a subject is.
 pub(super) fn visitor(subject: &Subject) -> Option<Visitor> {
     Some((subject.agent_id()?, subject.visitor_id()?))
-}
-
-fn kind_of(payload: &[u8]) -> Option<String> {
-    serde_json::from_slice::<Attributes>(payload)
-        .ok()
-        .map(|attributes| attributes.kind)
 }
 
 /// An error and its causes, for operators.

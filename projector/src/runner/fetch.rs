@@ -149,8 +149,10 @@ impl Feed {
                 .messages()
                 .await
         } else {
-            if let Then::At(time) = self.then {
-                sleep_until(time).await;
+            match self.then {
+                Then::At(time) => sleep_until(time).await,
+                Then::AtOnce => self.waiting.reserve(asked),
+                Then::Patiently => {}
             }
             self.consumer.fetch().max_messages(asked).messages().await
         };
@@ -199,7 +201,7 @@ impl Feed {
             self.waiting_since = Instant::now();
         }
         self.waiting_bytes += message.payload.len();
-        self.is_read |= self.projection.reads_subject(&message.subject);
+        self.is_read = self.is_read || self.projection.reads_subject(&message.subject);
         self.waiting.push(message);
         Ok(())
     }

@@ -43,9 +43,11 @@ pub(super) enum Place {
 }
 
 impl Intake {
-    /// Nothing yet, after `last`.
-    pub(super) fn after(last: u64) -> Self {
+    /// Nothing yet, after `last`, and room for `count` events.
+    pub(super) fn after(last: u64, count: usize) -> Self {
         Self {
+            events: Vec::with_capacity(count),
+            payloads: Vec::with_capacity(count),
             last,
             ..Self::default()
         }

@@ -229,7 +229,7 @@ impl PartitionLoop {
 
     /// Applies one batch, up to whatever is wrong in it.
     async fn project(&mut self, messages: &[Message]) -> Result<(), Trouble> {
-        let mut intake = Intake::after(self.sequence);
+        let mut intake = Intake::after(self.sequence, messages.len());
         let taken = self.take_in(&mut intake, messages).await;
         if intake.last > self.sequence {
             self.apply(&intake).await?;

@@ -321,15 +321,7 @@ impl Story {
             ..Meta::default()
         };
         let stored_at = Timestamp::from_unix_millis(1_790_000_000_000 + i64::try_from(position.sequence).expect("few"));
-        let mut attributes = match &event {
-            LogEvent::Visitor(event) => Attributes::new(&subject, event, &meta, stored_at),
-            LogEvent::Conversation(event) => Attributes::new(&subject, event, &meta, stored_at),
-            LogEvent::Lead(event) => Attributes::new(&subject, event, &meta, stored_at),
-            LogEvent::Telemetry(event) => Attributes::new(&subject, event, &meta, stored_at),
-            LogEvent::Workspace(event) => Attributes::new(&subject, event, &meta, stored_at),
-            LogEvent::Agent(event) => Attributes::new(&subject, event, &meta, stored_at),
-            LogEvent::Document(event) => Attributes::new(&subject, event, &meta, stored_at),
-        };
+        let mut attributes = Attributes::new(&subject, &meta, stored_at);
         attributes.id = events::EventId::from_bits(self.ids);
         events.push(Recorded {
             position,
