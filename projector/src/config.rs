@@ -19,7 +19,7 @@ pub struct Config {
     pub except: Vec<String>,
 
     /// Events in one transaction, at most
-    #[arg(long, env = "PROJECTOR_BATCH_EVENTS", default_value = "2000")]
+    #[arg(long, env = "PROJECTOR_BATCH_EVENTS", default_value = "4000")]
     pub projector_batch_events: NonZeroUsize,
 
     /// Milliseconds between two transactions of a busy partition, at least, unless a batch is full; an idle partition
