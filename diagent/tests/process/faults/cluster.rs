@@ -5,17 +5,23 @@ use std::{collections::BTreeMap, time::Duration};
 use embedded::testing::{self, TestNats, TestPostgres};
 use serde_json::Value;
 
-use super::{model, visitors::Door};
+use super::{model, visitors::Door, wire::Wire};
 use crate::{
     apart::{self, SECRET},
-    support::{Folder, Process, client, free_addresses, ready},
+    support::{Folder, Process, client, free_addresses, ready, until},
 };
 
 const TWICE: [&str; 3] = ["command-api", "responder", "projector"];
 
+/// A role says within this how it is, whatever hangs behind it.
+const SOON: Duration = Duration::from_secs(5);
+
 pub(super) struct Cluster {
     pub(super) nats: TestNats,
     pub(super) postgres: TestPostgres,
+    /// What every role reaches the servers by.
+    pub(super) to_nats: Wire,
+    pub(super) to_postgres: Wire,
     /// By role and number, each with its address.
     processes: BTreeMap<(&'static str, usize), (Process, String)>,
     environment: Vec<(&'static str, String)>,
@@ -27,9 +33,10 @@ pub(super) struct Cluster {
 impl Cluster {
     pub(super) async fn start() -> Self {
         let (nats, postgres) = (testing::nats().await, testing::own_postgres().await);
+        let (to_nats, to_postgres) = (Wire::to(nats.url()).await, Wire::to(&postgres.url()).await);
         let environment = vec![
-            ("NATS_URL", nats.url().to_owned()),
-            ("DATABASE_URL", postgres.url()),
+            ("NATS_URL", to_nats.url().to_owned()),
+            ("DATABASE_URL", to_postgres.url().to_owned()),
             ("WIDGET_JWT_SECRET", SECRET.to_owned()),
             ("OPERATOR_JWT_SECRET", SECRET.to_owned()),
             ("LLM_BASE_URL", format!("http://{}/v1", model::start().await)),
@@ -42,6 +49,8 @@ impl Cluster {
         let mut cluster = Self {
             nats,
             postgres,
+            to_nats,
+            to_postgres,
             processes: BTreeMap::new(),
             environment,
             folder: Folder::new("faults"),
@@ -108,6 +117,22 @@ impl Cluster {
     pub(super) async fn ready(&self) {
         for (_, address) in self.processes.values() {
             ready(&format!("http://{address}/readyz")).await;
+        }
+    }
+
+    /// Waits until each of `roles` says that it is not ready. Whatever it says, it says it soon.
+    pub(super) async fn unready(&self, roles: &[&str]) {
+        let patient = client();
+        for ((role, number), (_, address)) in &self.processes {
+            let url = format!("http://{address}/readyz");
+            until(&format!("{role} {number} is not ready"), async || {
+                let asked = patient.get(&url).timeout(SOON).send().await;
+                let status = asked
+                    .unwrap_or_else(|error| panic!("{role} {number} says nothing: {error}"))
+                    .status();
+                status == if roles.contains(role) { 503 } else { 200 }
+            })
+            .await;
         }
     }
 

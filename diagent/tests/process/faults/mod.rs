@@ -1,5 +1,6 @@
-//! The whole product as processes, visitors who use it all the while, and everything that can die, dying: what was
-//! acknowledged is there once, every question has one outcome, and the read models are what the log says.
+//! The whole product as processes, visitors who use it all the while, and everything that can die, dying, and the wires to
+//! both servers cut, slow and silent: what was acknowledged is there once, every question has one outcome, and the read models
+//! are what the log says. Who cannot work says so meanwhile, and soon.
 //!
 //! `FAULTS_SEED` repeats a run, `FAULTS_ROUNDS` makes it longer: with 200 it is a soak of about half an hour.
 
@@ -8,13 +9,22 @@ mod cluster;
 mod model;
 mod stay;
 mod visitors;
+mod wire;
 
-use std::time::Duration;
+use std::{
+    future::ready,
+    time::{Duration, Instant},
+};
 
 use events::{Clock, Timestamp};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng, seq::SliceRandom as _};
 
-use self::{checker::check, cluster::Cluster, visitors::Visitors};
+use self::{
+    checker::check,
+    cluster::Cluster,
+    visitors::Visitors,
+    wire::{State, Wire},
+};
 
 /// What happens in a round.
 #[derive(Debug, Clone, Copy)]
@@ -27,9 +37,19 @@ enum Fault {
     Everything,
     PausedResponder,
     PausedProjector,
+    NatsCut,
+    NatsSlow,
+    NatsSilent,
+    PostgresCut,
+    PostgresSlow,
+    PostgresSilent,
 }
 
-const FAULTS: [Fault; 8] = [
+/// Who is not ready without it.
+const NEED_NATS: [&str; 4] = ["command-api", "responder", "projector", "read-api"];
+const NEED_POSTGRES: [&str; 3] = ["responder", "projector", "read-api"];
+
+const FAULTS: [Fault; 14] = [
     Fault::CommandApi,
     Fault::Responder,
     Fault::Projector,
@@ -38,12 +58,26 @@ const FAULTS: [Fault; 8] = [
     Fault::Everything,
     Fault::PausedResponder,
     Fault::PausedProjector,
+    Fault::NatsCut,
+    Fault::NatsSlow,
+    Fault::NatsSilent,
+    Fault::PostgresCut,
+    Fault::PostgresSlow,
+    Fault::PostgresSilent,
 ];
 
 /// Longer than a lease and than a turn waits for a sign of its responder.
 const PAUSE: Duration = Duration::from_secs(8);
+/// What wires become, and for how long at least.
+const CUT: (State, Duration) = (State::Cut, Duration::from_secs(2));
+const SLOW: (State, Duration) = (State::Slow, Duration::from_secs(4));
+/// Longer than NATS' client takes to find that nobody answers its pings.
+const NATS_SILENT: (State, Duration) = (State::Silent, Duration::from_secs(20));
+/// Longer than a projector waits for a batch.
+const POSTGRES_SILENT: (State, Duration) = (State::Silent, Duration::from_secs(12));
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "a run tells how long everything took")]
 async fn whatever_dies_nothing_is_lost_or_doubled() {
     let seed = setting("FAULTS_SEED").unwrap_or_else(|| Timestamp::unix_millis(Clock::default().now()).unsigned_abs());
     let rounds = setting("FAULTS_ROUNDS").unwrap_or(FAULTS.len() as u64);
@@ -61,7 +95,9 @@ async fn whatever_dies_nothing_is_lost_or_doubled() {
         let fault = faults.pop().expect("one");
         visitors.go_on(&format!("{seeded}, before {fault:?}")).await;
         strike(&mut cluster, fault, random.random_range(0..2)).await;
+        let struck = Instant::now();
         cluster.ready().await;
+        println!("{seeded}: ready {} ms after {fault:?}", struck.elapsed().as_millis());
     }
     visitors.go_on(&format!("{seeded}, after everything")).await;
     let acknowledged = visitors.leave().await;
@@ -101,5 +137,18 @@ async fn strike(cluster: &mut Cluster, fault: Fault, which: usize) {
         }
         Fault::PausedResponder => cluster.pause_role("responder", which, PAUSE).await,
         Fault::PausedProjector => cluster.pause_role("projector", which, PAUSE).await,
+        Fault::NatsCut => away(&cluster.to_nats, CUT, cluster.unready(&NEED_NATS)).await,
+        Fault::NatsSlow => away(&cluster.to_nats, SLOW, ready(())).await,
+        Fault::NatsSilent => away(&cluster.to_nats, NATS_SILENT, cluster.unready(&NEED_NATS)).await,
+        Fault::PostgresCut => away(&cluster.to_postgres, CUT, cluster.unready(&NEED_POSTGRES)).await,
+        Fault::PostgresSlow => away(&cluster.to_postgres, SLOW, ready(())).await,
+        Fault::PostgresSilent => away(&cluster.to_postgres, POSTGRES_SILENT, cluster.unready(&NEED_POSTGRES)).await,
     }
+}
+
+/// Leaves a wire in a state for so long, or for longer, until it was noticed.
+async fn away(wire: &Wire, (state, time): (State, Duration), noticed: impl Future<Output = ()>) {
+    wire.becomes(state);
+    tokio::join!(tokio::time::sleep(time), noticed);
+    wire.becomes(State::Whole);
 }
