@@ -11,7 +11,7 @@ use crate::support::{
     until,
 };
 
-const VISITORS: usize = 40;
+const VISITORS: usize = 20;
 
 /// A visitor in the middle of an answer, with the stream and the socket that the widget has.
 struct Browser {

@@ -13,8 +13,8 @@ use super::time;
 use crate::{access::Reader, app::App, cursor, error::ApiError, wait_for_position::MinPosition};
 
 const GAPS: &str = "SELECT grouping_key, count(*) AS times, max(asked_at) AS last_asked_at, \
-    (array_agg(question ORDER BY asked_at DESC))[1] AS question, \
-    (array_agg(conversation_id ORDER BY asked_at DESC))[1:5] AS conversations \
+    (array_agg(question ORDER BY asked_at DESC, message_id DESC))[1] AS question, \
+    (array_agg(conversation_id ORDER BY asked_at DESC, message_id DESC))[1:5] AS conversations \
     FROM read.gaps WHERE agent_id = $1 AND workspace_id = $2 \
     GROUP BY grouping_key ORDER BY times DESC, last_asked_at DESC, grouping_key LIMIT $3";
 

@@ -15,8 +15,8 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::post,
+    serve::ListenerExt as _,
 };
-use edge::{ServeLimits, Tasks};
 use futures::stream;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, runtime::Runtime, sync::mpsc};
@@ -67,7 +67,9 @@ impl Model {
         let serve = async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             let address = listener.local_addr().expect("an address");
-            RUNTIME.spawn(async move { edge::serve(listener, router, &Tasks::new(), ServeLimits::default()).await });
+            // One that gives a call up when its caller does, and not one of ours, which finishes what was begun.
+            let listener = listener.tap_io(|tcp| tcp.set_nodelay(true).expect("a connection"));
+            RUNTIME.spawn(async move { axum::serve(listener, router).await });
             address
         };
         let address = RUNTIME.spawn(serve).await.expect("a model");
