@@ -106,7 +106,9 @@ pub(crate) async fn run(worker: &Worker, due: Due) -> Result<(), LogError> {
         return Ok(());
     };
     let stop = worker.stops.register(turn.answer_id);
-    let loaded = worker.log.load::<Conversation>(&turn.subject).await?;
+    // A state from before the question would say that nobody waits for an answer.
+    let asked = due.recorded.position.sequence;
+    let loaded = worker.log.load_with::<Conversation>(&turn.subject, asked).await?;
     let state = &loaded.state;
     let Some(open) = state.open_turn().filter(|open| open.answer_id == turn.answer_id) else {
         end::conclude(worker, &turn, state).await?;

@@ -245,6 +245,7 @@ impl Log {
                 group_commit: GroupCommit::start(shared, identity.partitions),
                 connection,
                 identity,
+                replicas: config.replicas,
                 clock,
                 caches: Caches::default(),
             }),

@@ -19,6 +19,9 @@ pub enum LogError {
     /// Others wrote to the same aggregate each time this command was decided.
     #[error("the aggregate changes too fast")]
     Contended,
+    /// An event that was delivered cannot be read yet.
+    #[error("no replica of the log has caught up")]
+    Behind,
     /// A stored event of an aggregate cannot be read.
     #[error("a stored event cannot be read")]
     Unreadable(#[source] Box<ReadError>),

@@ -111,6 +111,22 @@ impl Log {
         self.refresh(subject).await
     }
 
+    /// The same, with the event at `sequence` for sure, unless that was erased. The replica of a cluster that is asked may not
+    /// have it yet, though it was delivered.
+    ///
+    /// # Errors
+    /// The log cannot be read, or no replica that answers has caught up.
+    pub async fn load_with<A: Stored>(&self, subject: &Subject, sequence: u64) -> Result<Loaded<A>, LogError> {
+        for round in 1..=ROUNDS {
+            let loaded = self.refresh(subject).await?;
+            if loaded.sequence >= sequence || !self.still_stands(subject, sequence).await? {
+                return Ok(loaded);
+            }
+            tokio::time::sleep(STALE_READ_PAUSE * round).await;
+        }
+        Err(LogError::Behind)
+    }
+
     /// The aggregate from memory, or else from the log.
     pub(super) async fn remembered<A: Stored>(&self, subject: &Subject) -> Result<Loaded<A>, LogError> {
         match A::cache(&self.shared.caches).get(subject) {

@@ -32,8 +32,9 @@ pub struct FrameWriter {
 
 impl FrameWriter {
     /// Begins the frames of `attempt` (1 is the first) at the answer to a message of `posted_at`. Whoever may not be the first
-    /// to write some says so with a `restart`, under a number that was not given yet: after the frames in TOKENS, or, when
-    /// they are lost with the memory of a server, after any that can have been there.
+    /// to write some says so with a `restart`, under a number that was not given yet: after the frames in TOKENS, and, when
+    /// some may be missing there, after any that can have been given. They are lost with the memory of a server; and one of
+    /// several may have shown frames that it did not live to share.
     ///
     /// # Errors
     /// The log cannot be read or written.
@@ -50,11 +51,11 @@ impl FrameWriter {
         let mut writer = Self::resume(log, (conversation_id, answer_id), attempt, 0);
         if attempt > 1 || are_frames_lost {
             let written = log.frames_after(conversation_id, answer_id, 0).await?;
-            let last = written.iter().map(|frame| frame.index).max();
-            writer.next = match last {
-                Some(last) => last + 1,
-                None if are_frames_lost => after_seconds(log.clock().now().since(posted_at).as_secs()),
-                None => 0,
+            let behind = written.iter().map(|frame| frame.index + 1).max().unwrap_or(0);
+            writer.next = if are_frames_lost || log.shared.replicas > 1 {
+                behind.max(after_seconds(log.clock().now().since(posted_at).as_secs()))
+            } else {
+                behind
             };
             if writer.next > 0 {
                 writer.send(FrameBody::Restart { attempt }).await?;

@@ -46,6 +46,8 @@ pub struct Log {
 struct Shared {
     connection: Connection,
     identity: Identity,
+    /// How many servers hold each stream.
+    replicas: usize,
     clock: Clock,
     caches: Caches,
     group_commit: GroupCommit,
