@@ -17,6 +17,7 @@ pub mod app;
 pub mod checks;
 pub mod committed;
 pub mod config;
+pub mod draining;
 pub mod embed;
 pub mod error;
 pub mod etag;

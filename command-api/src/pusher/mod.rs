@@ -36,7 +36,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use self::places::PlaceLimits;
 use self::{channels::Channels, places::Places, protocol::Closing};
-use crate::{app::App, relay::sse::share};
+use crate::{app::App, draining::share};
 
 /// Who listens on this instance, and what keeps them informed. Ends with its last clone.
 pub struct Live {

@@ -11,5 +11,5 @@ pub(crate) mod sse;
 mod turn;
 
 pub use queue::Line;
-pub use sse::{drained, stream, stream_nothing};
+pub use sse::{stream, stream_nothing};
 pub use turn::Turn;

@@ -16,10 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
-use events::{
-    MessageId,
-    tokens::{FrameBody, FrameKind},
-};
+use events::tokens::{FrameBody, FrameKind};
 use futures::{StreamExt as _, stream};
 use tokio::{
     sync::mpsc,
@@ -28,7 +25,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{queue::Line, turn::Turn};
-use crate::{app::App, metrics};
+use crate::{app::App, draining::drained, metrics};
 
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -171,20 +168,6 @@ impl Forwarder {
     }
 }
 
-/// Returns when the process was told to stop and the answer's time is over: in the second half of the grace period, at another
-/// moment for each. Who is sent away comes back elsewhere, and should not come back with all the others.
-pub async fn drained(app: App, answer_id: MessageId) {
-    app.tasks.drain_token().cancelled().await;
-    let half = app.stream_drain_grace / 2;
-    tokio::time::sleep(half + share(half, answer_id.bits())).await;
-}
-
-/// A part of `of` in milliseconds, another one for each `seed`.
-pub(crate) fn share(of: Duration, seed: u128) -> Duration {
-    let millis = seed % of.as_millis().max(1);
-    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-}
-
 impl Line {
     /// The bytes of one event.
     fn encode(&self) -> Bytes {
@@ -204,18 +187,6 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_leaves_at_once_leaves_all_over_the_time() {
-        let of = Duration::from_secs(5);
-        let mut seconds = [0; 5];
-        for id in (0..1_000).map(|_| MessageId::generate()) {
-            let share = share(of, id.bits());
-            seconds[usize::try_from(share.as_secs()).expect("a small number")] += 1;
-        }
-        assert!(seconds.iter().all(|leave| *leave > 100), "{seconds:?}");
-        assert_eq!(share(Duration::ZERO, 7), Duration::ZERO);
-    }
 
     #[test]
     fn a_line_is_the_contracts_with_an_id() {

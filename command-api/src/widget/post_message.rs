@@ -16,11 +16,7 @@ use serde::Serialize;
 
 use super::posting::{MessageRequest, Posted, Reply};
 use crate::{
-    app::App,
-    committed::message_id_header,
-    error::ApiError,
-    guard::visitor::Visitor,
-    relay::{self, Turn},
+    app::App, committed::message_id_header, draining::drained, error::ApiError, guard::visitor::Visitor, relay::Turn,
 };
 
 /// The whole answer.
@@ -68,7 +64,7 @@ async fn wait(app: &App, visitor: &Visitor, turn: &mut Turn) -> Result<SyncAnswe
     let last = tokio::select! {
         last = turn.finish() => last,
         () = tokio::time::sleep(app.sync_answer_timeout) => None,
-        () = relay::drained(app.clone(), answer_id) => None,
+        () = drained(app.clone(), answer_id) => None,
     };
     match last.map(|line| line.kind) {
         Some(FrameKind::Done) => read(app, visitor, answer_id).await,
