@@ -1,6 +1,6 @@
 //! Which NATS and which Postgres.
 
-use std::{path::PathBuf, str::FromStr as _, time::Duration};
+use std::{io, path::PathBuf, str::FromStr as _, time::Duration};
 
 use anyhow::Context as _;
 use embedded::DataDir;
@@ -184,7 +184,8 @@ pub fn database(url: &str, role: &'static str) -> Result<PgPool, SettingError> {
                 Ok(true)
             })
         })
-        // Whoever gave up waiting gives the connection back: without a limit it would keep its place in the pool.
+        // Whoever gave up waiting gives the connection back. The pool asks it, too, but without a limit: one with nobody at
+        // its other end would keep its place.
         .after_release(|connection, _| {
             Box::pin(async move {
                 ping(connection).await?;
@@ -197,5 +198,5 @@ pub fn database(url: &str, role: &'static str) -> Result<PgPool, SettingError> {
 async fn ping(connection: &mut PgConnection) -> sqlx::Result<()> {
     tokio::time::timeout(PING_TIMEOUT, connection.ping())
         .await
-        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
 }

@@ -57,7 +57,9 @@ impl Meta {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Attributes {
     pub id: EventId,
+    /// When it was written, by the writer's clock.
     pub time: Timestamp,
+    /// See [`Meta`] for these: what the caller said.
     pub workspaceid: Option<WorkspaceId>,
     pub conversationid: Option<ConversationId>,
     pub correlationid: Option<String>,

@@ -1,6 +1,6 @@
 //! Keeps the vectors of the passages: whenever pages have changed, one of the instances embeds what is new.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use edge::Tasks;
@@ -144,7 +144,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(70);
 pub(super) async fn in_time<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
     tokio::time::timeout(STATEMENT_TIMEOUT, asked)
         .await
-        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
 }
 
 async fn standing(pool: &PgPool) -> sqlx::Result<Standing> {
