@@ -1,18 +1,11 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { Channel, type Ear, type End, type Way } from "../src/panel/channel";
+import { fakePage } from "./page";
 
+fakePage();
 beforeEach(() => {
-  vi.useFakeTimers();
   // Half of a pause is by chance.
   vi.spyOn(Math, "random").mockReturnValue(0.5);
-  // A browser says when it is online again.
-  const page = new EventTarget();
-  for (const name of ["addEventListener", "removeEventListener"] as const) vi.stubGlobal(name, page[name].bind(page));
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
 });
 
 interface Attempt {

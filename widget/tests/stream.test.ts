@@ -1,18 +1,9 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type Api, Failure } from "../src/core/api";
 import { follow, type Line } from "../src/panel/stream";
+import { fakePage } from "./page";
 
-beforeEach(() => {
-  vi.useFakeTimers();
-  // A browser says when it is online again.
-  const page = new EventTarget();
-  for (const name of ["addEventListener", "removeEventListener"] as const) vi.stubGlobal(name, page[name].bind(page));
-});
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-});
+fakePage();
 
 const token = (id: number, text: string) => `id: ${id}\ndata: {"event":"token","token":"${text}"}\n\n`;
 const DONE = 'id: 2\ndata: {"event":"done"}\n\n';

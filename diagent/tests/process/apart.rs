@@ -12,20 +12,27 @@ use crate::support::{Folder, Process, Visitor, client, content, free_addresses, 
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const ORIGIN: &str = "https://shop.example";
 
+/// What all roles are told: their servers, and their secrets.
+pub(crate) const fn shared<'a>(nats: &'a str, database: &'a str) -> [(&'static str, &'a str); 4] {
+    [
+        ("NATS_URL", nats),
+        ("DATABASE_URL", database),
+        ("WIDGET_JWT_SECRET", SECRET),
+        ("OPERATOR_JWT_SECRET", SECRET),
+    ]
+}
+
 #[tokio::test]
 async fn the_roles_work_together_as_processes_and_survive_each_others_death() {
     let (nats, database, folder) = (testing::nats().await, testing::database().await, Folder::new("apart"));
     let [command_api, read_api, responder, projector] = free_addresses();
-    let environment = [
-        ("NATS_URL", nats.url()),
-        ("DATABASE_URL", database.url()),
-        ("WIDGET_JWT_SECRET", SECRET),
-        ("OPERATOR_JWT_SECRET", SECRET),
-        ("COMMAND_API_ADDR", &command_api),
+    let own = [
+        ("COMMAND_API_ADDR", command_api.as_str()),
         ("READ_API_ADDR", &read_api),
         ("RESPONDER_ADDR", &responder),
         ("PROJECTOR_ADDR", &projector),
     ];
+    let environment = [shared(nats.url(), database.url()), own].concat();
     let start = |role: &str| Process::start(&[role], &environment, &folder.path(role));
     let mut processes = ["projector", "read-api", "command-api"].map(start);
     let mut first = start("responder");

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::{
-    apart::{ORIGIN, SECRET, define, token},
+    apart::{ORIGIN, define, shared, token},
     support::{Folder, Process, Visitor, client, content, free_addresses, ready, until},
 };
 
@@ -86,19 +86,16 @@ async fn who_answers_later_gives_way_to_the_answer_in_the_log() {
     let model = Arc::new(Model::default());
     let llm = model.start().await;
     let [command_api, read_api, first, second, projector] = free_addresses();
-    let shared = [
-        ("NATS_URL", nats.url()),
-        ("DATABASE_URL", database.url()),
-        ("WIDGET_JWT_SECRET", SECRET),
-        ("OPERATOR_JWT_SECRET", SECRET),
-        ("COMMAND_API_ADDR", &command_api),
+    let own = [
+        ("COMMAND_API_ADDR", command_api.as_str()),
         ("READ_API_ADDR", &read_api),
         ("PROJECTOR_ADDR", &projector),
         ("LLM_BASE_URL", &llm),
         ("LLM_MODEL", "slow"),
     ];
+    let environment = [&shared(nats.url(), database.url())[..], &own].concat();
     let start = |role: &str, responder: &str, output: &str| {
-        let environment: Vec<(&str, &str)> = shared.into_iter().chain([("RESPONDER_ADDR", responder)]).collect();
+        let environment = [&environment[..], &[("RESPONDER_ADDR", responder)]].concat();
         Process::start(&[role], &environment, &folder.path(output))
     };
     let _others = ["projector", "read-api", "command-api"].map(|role| start(role, &first, role));
