@@ -35,6 +35,13 @@ pub struct Claims {
     pub conversation_id: ConversationId,
 }
 
+impl Claims {
+    /// When the token was made, in whole seconds.
+    pub fn issued_at(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.iat.saturating_mul(1_000))
+    }
+}
+
 /// Whose token it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bearer {

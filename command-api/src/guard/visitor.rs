@@ -38,6 +38,10 @@ pub struct Visitor {
 #[derive(Debug, Clone)]
 pub struct LeadVisitor(pub Visitor);
 
+/// A visitor who wants to be forgotten. The token may be dead already, from an attempt that did not come to its end.
+#[derive(Debug, Clone)]
+pub struct LeavingVisitor(pub Visitor);
+
 impl FromRequestParts<App> for Visitor {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
@@ -51,6 +55,17 @@ impl FromRequestParts<App> for Visitor {
     }
 }
 
+impl FromRequestParts<App> for LeavingVisitor {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let token = caller::bearer_token(&parts.headers).ok_or(ApiError::Unauthorized)?;
+        let known = (token, verify(app, token)?);
+        Visitor::identify(app, known, Bucket::Session, &parts.headers, &RateSlot::of(parts))
+            .await
+            .map(Self)
+    }
+}
+
 impl FromRequestParts<App> for LeadVisitor {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
@@ -59,6 +74,17 @@ impl FromRequestParts<App> for LeadVisitor {
             .await
             .map(Self)
     }
+}
+
+fn verify(app: &App, token: &str) -> Result<Claims, ApiError> {
+    app.widget_keys
+        .verify(token, app.now())
+        .map_err(|InvalidToken| ApiError::Unauthorized)
+}
+
+fn is_revoked(app: &App, claims: &Claims) -> bool {
+    app.revocations
+        .is_revoked(claims.visitor_id, claims.conversation_id, claims.issued_at())
 }
 
 impl Visitor {
@@ -73,21 +99,28 @@ impl Visitor {
         headers: &HeaderMap,
         rate: &RateSlot,
     ) -> Result<Self, ApiError> {
-        let claims = app
-            .widget_keys
-            .verify(token, app.now())
-            .map_err(|InvalidToken| ApiError::Unauthorized)?;
+        let claims = verify(app, token)?;
+        if is_revoked(app, &claims) {
+            return Err(ApiError::Unauthorized);
+        }
+        Self::identify(app, (token, claims), bucket, headers, rate).await
+    }
+
+    /// The rest of [`Self::admit`], for a token whose death is none of the caller's concern.
+    async fn identify(
+        app: &App,
+        (token, claims): (&str, Claims),
+        bucket: Bucket,
+        headers: &HeaderMap,
+        rate: &RateSlot,
+    ) -> Result<Self, ApiError> {
+        let issued_at = claims.issued_at();
         let Claims {
             agent_id,
             visitor_id,
             conversation_id,
-            iat,
             ..
         } = claims;
-        let issued_at = Timestamp::from_unix_millis(iat.saturating_mul(1_000));
-        if app.revocations.is_revoked(visitor_id, conversation_id, issued_at) {
-            return Err(ApiError::Unauthorized);
-        }
         let agent = app.published_agent(agent_id)?;
         origin::check(&agent.allowed_origins, headers)?;
         let signature = token.rsplit('.').next().unwrap_or_default();

@@ -9,7 +9,11 @@ use edge::Committed;
 use events::{ReceiptId, log::Erasure};
 use serde::Serialize;
 
-use crate::{app::App, error::ApiError, guard::visitor::Visitor};
+use crate::{
+    app::App,
+    error::ApiError,
+    guard::visitor::{LeavingVisitor, Visitor},
+};
 
 /// How long this instance may take to learn what it has just revoked.
 const REVOCATION_PATIENCE: Duration = Duration::from_secs(1);
@@ -28,11 +32,19 @@ pub struct ErasureReceipt {
 /// `unauthorized`, `origin_forbidden`, `throttled`, `log_unavailable`; repeating it finishes what was begun.
 #[utoipa::path(delete, path = "/me", tag = "widget", responses((status = 202, body = ErasureReceipt)))]
 #[tracing::instrument(name = "widget.me.erase", skip_all, fields(visitor.id = %visitor.visitor_id))]
-pub async fn erase_me(State(app): State<App>, visitor: Visitor) -> Result<Committed<ErasureReceipt>, ApiError> {
-    let erased = app
-        .log
-        .erase_visitor(visitor.agent_id, visitor.visitor_id, visitor.meta())
-        .await?;
+pub async fn erase_me(
+    State(app): State<App>,
+    LeavingVisitor(visitor): LeavingVisitor,
+) -> Result<Committed<ErasureReceipt>, ApiError> {
+    let (agent_id, visitor_id, meta) = (visitor.agent_id, visitor.visitor_id, visitor.meta());
+    let erased = if visitor.is_revoked(&app) {
+        // The token dies first: whoever was then told that the log is away has to be able to ask again.
+        let own = (visitor_id, visitor.conversation_id);
+        let finished = app.log.finish_erasure(agent_id, own, meta).await?;
+        finished.ok_or(ApiError::Unauthorized)?
+    } else {
+        app.log.erase_visitor(agent_id, visitor_id, meta).await?
+    };
     let Erasure { receipt_id, position } = erased;
     let revoked = tokio::time::timeout(REVOCATION_PATIENCE, wait_until_revoked(&app, &visitor)).await;
     if revoked.is_err() {

@@ -1,19 +1,13 @@
 //! A log without room: what is refused did not happen, and what was acknowledged stays.
 
-use events::{Clock, Log, Partition, log::LogConfig};
+use events::Partition;
 use serde_json::json;
 
 use crate::support::Stack;
 
 /// Lets each partition hold so many bytes; -1 for as many as the disk has.
 async fn limit(stack: &Stack, bytes: i64) {
-    let config = LogConfig {
-        nats_url: stack.nats().await.url().to_owned(),
-        partitions: 4,
-        replicas: 1,
-        role: "test",
-    };
-    let log = Log::connect(&config, Clock::default()).await.expect("the log");
+    let log = stack.log().await;
     for partition in (0..4).map(Partition::Events) {
         let stream = log.stream(partition).await.expect("a stream");
         let mut config = stream.get_info().await.expect("a stream").config;

@@ -300,3 +300,31 @@ async fn what_is_written_at_the_same_moment_is_gone_as_well() {
         assert_eq!(left, ["diagent.visitor.erased"], "round {round}");
     }
 }
+
+#[tokio::test]
+async fn an_erasure_that_broke_off_is_finished_when_it_is_asked_for_again() {
+    let stack = Stack::shared().await;
+    let agent = stack.agent().await;
+    let visitor = busy(&agent, "halfway").await;
+    // What is left of an erasure whose log went away after the first step.
+    let log = stack.log().await;
+    let revocation = json!({ "at": log.clock().now(), "conversations": [visitor.conversation_id] });
+    let subject = format!("revoked.{}", visitor.visitor_id);
+    let told = log.client().request(subject, revocation.to_string().into()).await;
+    told.expect("an acknowledgement");
+    until("the token is dead", async || {
+        let answer = visitor.get("/me").await;
+        if answer.status == 401 {
+            Ok(())
+        } else {
+            Err(answer.to_string())
+        }
+    })
+    .await;
+
+    visitor.erase().await.data(202);
+
+    visitor.erase().await.refusal(401, "unauthorized");
+    let log = json!(agent.log().await).to_string();
+    assert!(!log.contains("halfway"), "{log}");
+}

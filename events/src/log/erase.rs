@@ -3,16 +3,25 @@
 //! 1. The visitor's tokens are revoked, so that nothing new is written.
 //! 2. A tombstone (`visitor.erased`) names the sequences that will go. Those that an earlier tombstone named are named
 //!    again, since that tombstone goes as well.
-//! 3. Exactly those are purged. What was written meanwhile is found by looking again, and gets a tombstone of its own.
-//! 4. Frames and snapshots go.
+//! 3. Frames and snapshots go, and then exactly what was named is purged: what fails before is found again by a repeat.
+//! 4. What stands is counted by the partition's leader. What was written meanwhile, or what a replica did not know yet that
+//!    was asked for sequences, gets a tombstone of its own.
 
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use futures::StreamExt as _;
+use async_nats::jetstream::{
+    Message,
+    consumer::{AckPolicy, DeliverPolicy, pull},
+    stream::LastRawMessageErrorKind,
+};
+use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::{
-    ExecuteError, Log, LogError, direct_get,
+    ExecuteError, Log, LogError,
+    execute::STALE_READ_PAUSE,
     read::visitor_filters,
     snapshots,
     streams::{SNAPSHOTS, TOKENS},
@@ -26,12 +35,80 @@ use crate::{
 /// Each round erases what was written during the one before; a revoked visitor writes nothing for long.
 const ROUNDS: usize = 8;
 
+/// How often a replica is asked that does not have everything yet, each time after a longer pause.
+const LISTINGS: u32 = 30;
+
+/// How often it may fail to answer meanwhile.
+const FAILURES: u32 = 2;
+
 /// The proof of an erasure.
 #[derive(Debug, Clone, Copy)]
 pub struct Erasure {
     pub receipt_id: ReceiptId,
     /// Of the last tombstone: a read model that has passed it has forgotten the visitor.
     pub position: Position,
+}
+
+/// Whose events these are, and where they stand.
+#[derive(Clone, Copy)]
+struct Owner {
+    partition: Partition,
+    agent_id: AgentId,
+    visitor_id: VisitorId,
+}
+
+impl Owner {
+    const fn subject(self) -> Subject {
+        Subject::Visitor {
+            agent_id: self.agent_id,
+            visitor_id: self.visitor_id,
+        }
+    }
+
+    fn filters(self) -> [String; 2] {
+        visitor_filters(self.partition, self.agent_id, self.visitor_id)
+    }
+}
+
+/// A visitor's events as one replica has them: all up to some sequence, if it lags.
+#[derive(Default)]
+struct Listed {
+    /// Ascending.
+    sequences: Vec<u64>,
+    subjects: HashSet<Subject>,
+    conversations: HashSet<ConversationId>,
+    /// What the tombstones among them name.
+    named: BTreeSet<u64>,
+}
+
+impl Listed {
+    fn add(&mut self, owner: Owner, message: &Message) -> Result<(), LogError> {
+        let info = message.info().map_err(LogError::request("list a visitor's events"))?;
+        self.sequences.push(info.stream_sequence);
+        let Ok(subject) = message.subject.parse() else {
+            return Ok(());
+        };
+        self.subjects.insert(subject);
+        if let Subject::Conversation { conversation_id, .. } = subject {
+            self.conversations.insert(conversation_id);
+        }
+        if subject != owner.subject() {
+            return Ok(());
+        }
+        let recorded = Recorded::from_message(message).map_err(|error| LogError::Unreadable(Box::new(error)))?;
+        match recorded.event {
+            LogEvent::Visitor(VisitorEvent::Erased { removed, .. }) => {
+                self.named
+                    .extend(removed.into_iter().flat_map(|range| range.first..=range.last));
+            }
+            // One that only began has no event of its own.
+            LogEvent::Visitor(VisitorEvent::ConversationStarted { conversation_id, .. }) => {
+                self.conversations.insert(conversation_id);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 impl Log {
@@ -45,147 +122,189 @@ impl Log {
         visitor_id: VisitorId,
         meta: &Meta,
     ) -> Result<Erasure, LogError> {
-        let partition = Partition::of(visitor_id, self.partitions());
-        let subjects = self.subjects_of_visitor(agent_id, visitor_id).await?;
-        self.revoke(
-            visitor_id,
-            self.conversations_of(agent_id, visitor_id, &subjects).await?,
-        )
-        .await?;
-
-        let visitor = Subject::Visitor { agent_id, visitor_id };
-        let receipt_id = ReceiptId::generate();
-        let mut position = Position { partition, sequence: 0 };
-        for _ in 0..ROUNDS {
-            let standing = self.sequences(partition, agent_id, visitor_id).await?;
-            if standing.iter().all(|sequence| *sequence == position.sequence) && position.sequence > 0 {
-                break;
-            }
-            position = self.entomb(&visitor, receipt_id, standing.clone(), meta).await?;
-            let last = standing.last().copied().unwrap_or(0);
-            for filter in visitor_filters(partition, agent_id, visitor_id) {
-                let stream = self.stream(partition).await?;
-                let purge = stream.purge().filter(filter).sequence(last + 1);
-                purge.await.map_err(LogError::request("purge a visitor"))?;
-            }
-        }
-        self.purge_beside(&subjects).await?;
-        self.shared.caches.forget(&visitor);
-        for subject in &subjects {
-            self.shared.caches.forget(subject);
-        }
-        Ok(Erasure { receipt_id, position })
+        let owner = self.owner(agent_id, visitor_id);
+        let listed = self.list_events(owner, self.count_events(owner, 0).await?).await?;
+        self.erase(owner, listed, meta).await
     }
 
-    /// The visitor's conversations: those with events, and those that only began.
-    async fn conversations_of(
+    /// Erases the visitor of this conversation if something of it is left: an erasure was begun and did not come to its end.
+    /// None when there is nothing left to do; whoever came back since has other conversations.
+    ///
+    /// # Errors
+    /// The log cannot be read or written.
+    pub async fn finish_erasure(
         &self,
         agent_id: AgentId,
-        visitor_id: VisitorId,
-        subjects: &[Subject],
-    ) -> Result<HashSet<ConversationId>, LogError> {
-        let visitor = self
-            .load::<Visitor>(&Subject::Visitor { agent_id, visitor_id })
-            .await?
-            .state;
-        let begun = visitor.conversations().map(|started| started.conversation_id);
-        let written = subjects.iter().filter_map(|subject| match subject {
-            Subject::Conversation { conversation_id, .. } => Some(*conversation_id),
-            _ => None,
-        });
-        Ok(begun.chain(written).collect())
+        (visitor_id, conversation_id): (VisitorId, ConversationId),
+        meta: &Meta,
+    ) -> Result<Option<Erasure>, LogError> {
+        let owner = self.owner(agent_id, visitor_id);
+        let listed = self.list_events(owner, self.count_events(owner, 0).await?).await?;
+        if !listed.conversations.contains(&conversation_id) {
+            return Ok(None);
+        }
+        self.erase(owner, listed, meta).await.map(Some)
     }
 
-    /// Appends the tombstone that names `standing` and whatever earlier tombstones named.
+    fn owner(&self, agent_id: AgentId, visitor_id: VisitorId) -> Owner {
+        Owner {
+            partition: Partition::of(visitor_id, self.partitions()),
+            agent_id,
+            visitor_id,
+        }
+    }
+
+    async fn erase(&self, owner: Owner, mut listed: Listed, meta: &Meta) -> Result<Erasure, LogError> {
+        self.revoke(owner.visitor_id, std::mem::take(&mut listed.conversations))
+            .await?;
+        let receipt_id = ReceiptId::generate();
+        let mut named = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            named.append(&mut listed.named);
+            named.extend(&listed.sequences);
+            let position = self.entomb(owner, receipt_id, &named, meta).await?;
+            self.purge_beside(&listed.subjects).await?;
+            self.purge_events(owner, listed.sequences.last().copied().unwrap_or(0))
+                .await?;
+            self.forget(owner, &listed.subjects);
+            let standing = self.count_events(owner, position.sequence).await?;
+            // The tombstone, or that of another erasure, which names this one.
+            if standing == 1 {
+                return Ok(Erasure { receipt_id, position });
+            }
+            listed = self.list_events(owner, standing).await?;
+        }
+        Err(LogError::Contended)
+    }
+
+    /// Appends the tombstone that names `named`.
     async fn entomb(
         &self,
-        subject: &Subject,
+        owner: Owner,
         receipt_id: ReceiptId,
-        mut standing: Vec<u64>,
+        named: &BTreeSet<u64>,
         meta: &Meta,
     ) -> Result<Position, LogError> {
-        for Recorded { event, .. } in self.events_of(subject).await? {
-            if let LogEvent::Visitor(VisitorEvent::Erased { removed, .. }) = event {
-                standing.extend(removed.into_iter().flat_map(|range| range.first..=range.last));
-            }
-        }
-        standing.sort_unstable();
-        standing.dedup();
-        let removed = SequenceRange::from_sequences(standing);
         let command = visitor::Command::Erase {
             receipt_id,
-            removed,
+            removed: SequenceRange::from_sequences(named.iter().copied()),
             at: self.clock().now(),
         };
-        match self.execute::<Visitor>(subject, command, meta).await {
+        match self.execute::<Visitor>(&owner.subject(), command, meta).await {
             Ok(receipt) => Ok(receipt.position),
             Err(ExecuteError::Log(error)) => Err(error),
             Err(ExecuteError::Refused(refusal)) => match refusal {},
         }
     }
 
-    /// The sequences of all events of the visitor, ascending. Only headers travel.
-    async fn sequences(
-        &self,
-        partition: Partition,
-        agent_id: AgentId,
-        visitor_id: VisitorId,
-    ) -> Result<Vec<u64>, LogError> {
-        let attempted = "list a visitor's sequences";
-        let stream = self.stream(partition).await?;
-        let mut consumer = stream
+    /// Purges the visitor's events up to and including `last`; that a conversation was begun stands to the last, for who has to
+    /// finish this.
+    async fn purge_events(&self, owner: Owner, last: u64) -> Result<(), LogError> {
+        let stream = self.stream(owner.partition).await?;
+        for filter in owner.filters().into_iter().rev() {
+            let purge = stream.purge().filter(filter).sequence(last + 1);
+            purge.await.map_err(LogError::request("purge a visitor"))?;
+        }
+        Ok(())
+    }
+
+    fn forget(&self, owner: Owner, subjects: &HashSet<Subject>) {
+        self.shared.caches.forget(&owner.subject());
+        for subject in subjects {
+            self.shared.caches.forget(subject);
+        }
+    }
+
+    /// How many events of the visitor stand, by the word of a leader that has the event at `sequence`. One that was away and
+    /// takes itself for the leader still may not have it.
+    async fn count_events(&self, owner: Owner, sequence: u64) -> Result<usize, LogError> {
+        let attempted = "count a visitor's events";
+        let stream = self.stream(owner.partition).await?;
+        for round in 1..=LISTINGS {
+            let (mut count, mut is_behind) = (0, false);
+            for filter in owner.filters() {
+                let counted = stream.info_with_subjects(filter).await;
+                let mut counted = counted.map_err(LogError::request(attempted))?;
+                is_behind |= counted.info.state.last_sequence < sequence;
+                while let Some((_, messages)) = counted.try_next().await.map_err(LogError::request(attempted))? {
+                    count += messages;
+                }
+            }
+            if !is_behind {
+                return Ok(count);
+            }
+            tokio::time::sleep(STALE_READ_PAUSE * round).await;
+        }
+        Err(LogError::Behind)
+    }
+
+    /// The visitor's events; `count` of them at least, which the leader has. A replica that lags is asked again, and so is a
+    /// server that does not know yet where the consumer is that was just made.
+    async fn list_events(&self, owner: Owner, count: usize) -> Result<Listed, LogError> {
+        let mut failures = 0;
+        for round in 1..=LISTINGS {
+            match self.list_events_once(owner).await {
+                Ok(listed) if listed.sequences.len() >= count => return Ok(listed),
+                Ok(_) => {}
+                Err(error) if failures == FAILURES => return Err(error),
+                Err(_) => failures += 1,
+            }
+            tokio::time::sleep(STALE_READ_PAUSE * round).await;
+        }
+        Err(LogError::Behind)
+    }
+
+    /// What the replica has that is given the consumer.
+    async fn list_events_once(&self, owner: Owner) -> Result<Listed, LogError> {
+        let attempted = "list a visitor's events";
+        let stream = self.stream(owner.partition).await?;
+        let consumer = stream
             .create_consumer(pull::Config {
                 deliver_policy: DeliverPolicy::All,
                 ack_policy: AckPolicy::None,
-                filter_subjects: visitor_filters(partition, agent_id, visitor_id).to_vec(),
-                headers_only: true,
+                filter_subjects: owner.filters().to_vec(),
                 memory_storage: true,
-                inactive_threshold: std::time::Duration::from_secs(30),
+                inactive_threshold: Duration::from_secs(30),
                 ..pull::Config::default()
             })
             .await
             .map_err(LogError::request(attempted))?;
-        let mut left = consumer.info().await.map_err(LogError::request(attempted))?.num_pending;
-        let mut sequences = Vec::new();
+        let mut left = consumer.cached_info().num_pending;
+        let mut listed = Listed::default();
         while left > 0 {
             let batch = consumer.fetch().max_messages(1_000).messages();
             let mut batch = batch.await.map_err(LogError::request(attempted))?;
             let mut got = 0;
             while let Some(message) = batch.next().await {
-                let message = message.map_err(LogError::request(attempted))?;
-                sequences.push(message.info().map_err(LogError::request(attempted))?.stream_sequence);
+                listed.add(owner, &message.map_err(LogError::request(attempted))?)?;
                 got += 1;
             }
             left = if got == 0 { 0 } else { left.saturating_sub(got) };
         }
-        Ok(sequences)
+        Ok(listed)
     }
 
     /// Frames and snapshots of the visitor's conversations.
-    async fn purge_beside(&self, subjects: &[Subject]) -> Result<(), LogError> {
+    async fn purge_beside(&self, subjects: &HashSet<Subject>) -> Result<(), LogError> {
         let attempted = "purge a visitor's frames";
+        let open = async |name| self.jetstream().get_stream_no_info(name).await;
+        let tokens = open(TOKENS).await.map_err(LogError::request(attempted))?;
+        let snapshots = open(SNAPSHOTS).await.map_err(LogError::request(attempted))?;
         for subject in subjects {
             let Subject::Conversation { conversation_id, .. } = subject else {
                 continue;
             };
-            for (stream, filter) in [
-                (TOKENS, format!("tok.{conversation_id}.>")),
-                (SNAPSHOTS, snapshots::subject_text(subject, self.partitions())),
-            ] {
-                // A purge of nothing is not free, and most conversations have neither.
-                if stream == SNAPSHOTS && direct_get::last(self, stream, &filter).await?.is_none() {
-                    continue;
+            let frames = tokens.purge().filter(format!("tok.{conversation_id}.>"));
+            frames.await.map_err(LogError::request(attempted))?;
+            let snapshot = snapshots::subject_text(subject, self.partitions());
+            // A purge of nothing is not free, and most conversations have none.
+            match snapshots.get_last_raw_message_by_subject(&snapshot).await {
+                Ok(_) => {
+                    let purge = snapshots.purge().filter(snapshot);
+                    purge.await.map_err(LogError::request(attempted))?;
                 }
-                let stream = self
-                    .jetstream()
-                    .get_stream_no_info(stream)
-                    .await
-                    .map_err(LogError::request(attempted))?;
-                stream
-                    .purge()
-                    .filter(filter)
-                    .await
-                    .map_err(LogError::request(attempted))?;
+                Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {}
+                Err(error) => return Err(LogError::request(attempted)(error)),
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::{Position, Subject, cloud_event::Meta};
 const ROUNDS: u32 = 30;
 
 /// A read after an acknowledgement was at most this stale on a cluster of three.
-const STALE_READ_PAUSE: Duration = Duration::from_millis(5);
+pub(super) const STALE_READ_PAUSE: Duration = Duration::from_millis(5);
 
 /// An aggregate with the last sequence that it has seen.
 #[derive(Debug)]

@@ -70,6 +70,33 @@ async fn a_second_erasure_explains_what_the_first_removed() {
 }
 
 #[tokio::test]
+async fn an_erasure_that_broke_off_is_finished_and_who_came_back_stays() {
+    let Bench { log, nats: _nats } = Bench::start().await;
+    let someone = Someone::new();
+    let finish = async || {
+        let own = (someone.visitor_id, someone.conversation_id);
+        log.finish_erasure(AGENT, own, &Meta::default()).await.expect("the log")
+    };
+    arrive(&log, &someone).await;
+    run(&log, &someone.conversation(), post("my secret")).await;
+
+    let erasure = finish().await.expect("nothing was erased yet");
+
+    let left = log.events_of(&someone.visitor()).await.expect("events");
+    assert_eq!(left.first().expect("a tombstone").position, erasure.position);
+    assert_eq!(
+        log.subjects_of_visitor(AGENT, someone.visitor_id)
+            .await
+            .expect("subjects"),
+        [someone.visitor()]
+    );
+    assert!(finish().await.is_none(), "it is finished");
+    arrive(&log, &someone).await;
+    assert!(finish().await.is_none(), "this one is another stay");
+    assert_eq!(log.events_of(&someone.visitor()).await.expect("events").len(), 2);
+}
+
+#[tokio::test]
 async fn an_erased_state_is_not_remembered_anywhere() {
     let Bench { log, nats } = Bench::start().await;
     let other = connect(&nats).await;

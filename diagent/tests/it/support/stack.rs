@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use diagent::infra::InfraArgs;
 use embedded::testing::{self, TestNats, TestPostgres};
-use events::Clock;
+use events::{Clock, Log, log::LogConfig};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -171,6 +171,17 @@ impl Stack {
     /// The log's server, for faults.
     pub(crate) async fn nats(&self) -> tokio::sync::MutexGuard<'_, TestNats> {
         self.nats.lock().await
+    }
+
+    /// The log itself, for what no API does.
+    pub(crate) async fn log(&self) -> Log {
+        let config = LogConfig {
+            nats_url: self.nats().await.url().to_owned(),
+            partitions: 4,
+            replicas: 1,
+            role: "test",
+        };
+        Log::connect(&config, Clock::default()).await.expect("the log")
     }
 
     /// The database's server, for faults.
