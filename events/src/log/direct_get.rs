@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::message::StreamMessage;
+use async_nats::{Message, Subscriber, jetstream::message::StreamMessage};
 use futures::StreamExt as _;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{Log, LogError};
 
 const BATCH: usize = 1_000;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// After this another replica is asked, perhaps: the server picks one at random, also one that says nothing.
+const REPLICA_TIMEOUT: Duration = Duration::from_secs(1);
 
 const NO_MESSAGES: u16 = 404;
 const END_OF_BATCH: u16 = 204;
@@ -65,14 +69,14 @@ pub(super) async fn page(
 /// The last message on `subject` of `stream`.
 pub(super) async fn last(log: &Log, stream: &str, subject: &str) -> Result<Option<StreamMessage>, LogError> {
     log.up().await?;
-    let answer = tokio::time::timeout(
-        ANSWER_TIMEOUT,
+    let subject = format!("$JS.API.DIRECT.GET.{stream}.{subject}");
+    let answer = repeated(log, || async {
         log.client()
-            .request(format!("$JS.API.DIRECT.GET.{stream}.{subject}"), bytes::Bytes::new()),
-    )
-    .await
-    .map_err(|_| LogError::Unacknowledged)?
-    .map_err(LogError::request("read a subject's last message"))?;
+            .request(subject.clone(), bytes::Bytes::new())
+            .await
+            .map_err(LogError::request("read a subject's last message"))
+    })
+    .await?;
     match answer.status {
         Some(status) if status.as_u16() == NO_MESSAGES => Ok(None),
         _ => StreamMessage::try_from(answer)
@@ -83,24 +87,11 @@ pub(super) async fn last(log: &Log, stream: &str, subject: &str) -> Result<Optio
 
 /// Asks once; answers how many messages are left.
 async fn ask(log: &Log, stream: &str, ask: &Ask<'_>, into: &mut Vec<StreamMessage>) -> Result<u64, LogError> {
-    let failed = "read a subject";
     log.up().await?;
-    let inbox = log.client().new_inbox();
-    let mut answers = log
-        .client()
-        .subscribe(inbox.clone())
-        .await
-        .map_err(LogError::request(failed))?;
-    let body = serde_json::to_vec(ask)?;
-    log.client()
-        .publish_with_reply(format!("$JS.API.DIRECT.GET.{stream}"), inbox, body.into())
-        .await
-        .map_err(LogError::request(failed))?;
+    let body = bytes::Bytes::from(serde_json::to_vec(ask)?);
+    let (mut answers, first) = repeated(log, || first_answer(log, stream, body.clone())).await?;
+    let mut answer = first;
     loop {
-        let answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next()).await;
-        let answer = answer
-            .map_err(|_| LogError::Unacknowledged)?
-            .ok_or(LogError::Unreachable)?;
         match answer.status.map(|status| status.as_u16()) {
             Some(NO_MESSAGES) => return Ok(0),
             Some(END_OF_BATCH) => {
@@ -119,7 +110,41 @@ async fn ask(log: &Log, stream: &str, ask: &Ask<'_>, into: &mut Vec<StreamMessag
                     description,
                 });
             }
-            _ => into.push(StreamMessage::try_from(answer).map_err(LogError::request(failed))?),
+            _ => into.push(StreamMessage::try_from(answer).map_err(LogError::request("read a subject"))?),
+        }
+        answer = tokio::time::timeout(ANSWER_TIMEOUT, answers.next())
+            .await
+            .map_err(|_| LogError::Unacknowledged)?
+            .ok_or(LogError::Unreachable)?;
+    }
+}
+
+/// Asks, and waits for the first of the answers.
+async fn first_answer(log: &Log, stream: &str, body: bytes::Bytes) -> Result<(Subscriber, Message), LogError> {
+    let failed = "read a subject";
+    let inbox = log.client().new_inbox();
+    let mut answers = log
+        .client()
+        .subscribe(inbox.clone())
+        .await
+        .map_err(LogError::request(failed))?;
+    log.client()
+        .publish_with_reply(format!("$JS.API.DIRECT.GET.{stream}"), inbox, body)
+        .await
+        .map_err(LogError::request(failed))?;
+    let first = answers.next().await.ok_or(LogError::Unreachable)?;
+    Ok((answers, first))
+}
+
+/// Waits for an answer; where others could give it as well, they are asked after a while.
+async fn repeated<T, F: Future<Output = Result<T, LogError>>>(log: &Log, ask: impl Fn() -> F) -> Result<T, LogError> {
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
+    loop {
+        let patience = if log.may_lag() { REPLICA_TIMEOUT } else { ANSWER_TIMEOUT };
+        match tokio::time::timeout(patience, ask()).await {
+            Ok(answered) => return answered,
+            Err(_) if Instant::now() >= deadline => return Err(LogError::Unacknowledged),
+            Err(_) => {}
         }
     }
 }

@@ -64,6 +64,12 @@ impl Log {
         self.shared.identity.partitions
     }
 
+    /// Whether what a server says may be old: of several that hold a stream some lag, and one that was away may take itself
+    /// for the leader still.
+    pub fn may_lag(&self) -> bool {
+        self.shared.replicas > 1
+    }
+
     /// The time that events get.
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
