@@ -27,6 +27,10 @@ use super::{
 };
 use crate::{losses, metrics::Labels, projection::Registered};
 
+/// An alarm is believed when it was raised so often in a row, over some ten seconds, where servers lag or may not know yet that
+/// another one leads.
+const CONFIRMATIONS: u32 = 8;
+
 /// What is seen of the loop from outside, for figures.
 #[derive(Debug, Default)]
 pub(super) struct Progress(AtomicU64);
@@ -96,7 +100,7 @@ impl PartitionLoop {
                     tracing::info!(slot = %self.name(), "the partition went to another worker");
                     break;
                 }
-                Trouble::Halt(alarm) => {
+                Trouble::Halt(alarm) if self.is_certain() => {
                     self.halt(&alarm).await;
                     break;
                 }
@@ -111,6 +115,11 @@ impl PartitionLoop {
             }
         }
         self.labels.owned(false);
+    }
+
+    /// Whether an alarm is to be believed: not before it was raised several times in a row, where servers lag.
+    fn is_certain(&self) -> bool {
+        !self.applier.runner.log.may_lag() || self.backoff.attempt() >= CONFIRMATIONS
     }
 
     fn name(&self) -> String {

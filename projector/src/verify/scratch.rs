@@ -1,11 +1,15 @@
 //! The second fold: a projection's tables once more, as temporary ones, filled from the log by one connection.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_nats::jetstream::{
     Message,
     consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
 };
+use backon::{ExponentialBuilder, Retryable as _};
 use events::{Partition, Position, Recorded, Subject, visitor::SequenceRange};
 use futures::StreamExt as _;
 use sqlx::{Acquire as _, PgConnection};
@@ -16,7 +20,9 @@ use crate::{Registered, Stores, runner::gaps::Erased};
 /// Events in one transaction.
 const BATCH: usize = 1_000;
 /// A consumer that is not asked for so long goes by itself.
-const CONSUMER_LIFETIME: std::time::Duration = std::time::Duration::from_mins(1);
+const CONSUMER_LIFETIME: Duration = Duration::from_mins(1);
+/// A server that refuses is asked again after this, and then after longer ones.
+const FETCH_PAUSE: Duration = Duration::from_millis(100);
 
 /// Temporary tables belong to whoever is connected: those of an earlier try on this connection are dropped first.
 const EMPTY: &str = "DISCARD TEMP";
@@ -265,8 +271,15 @@ fn is_erasure(message: &Message) -> bool {
             .is_ok_and(|recorded| matches!(recorded.event, LogEvent::Visitor(VisitorEvent::Erased { .. })))
 }
 
-/// The next messages up to `to`, with their sequences; none when there are no more.
+/// The next messages up to `to`, with their sequences; none when there are no more. A server of a cluster may not know yet where
+/// a consumer is that was just made, and refuses: then it is asked again.
 async fn fetch(consumer: &PullConsumer, to: u64) -> Result<Vec<(u64, Message)>, VerifyError> {
+    (|| fetch_once(consumer, to))
+        .retry(ExponentialBuilder::default().with_min_delay(FETCH_PAUSE))
+        .await
+}
+
+async fn fetch_once(consumer: &PullConsumer, to: u64) -> Result<Vec<(u64, Message)>, VerifyError> {
     let attempted = "read a partition";
     let fetch = consumer.fetch().max_messages(BATCH).messages().await;
     let mut messages = fetch.map_err(VerifyError::request(attempted))?;
