@@ -52,6 +52,8 @@ pub(super) struct Feed {
     /// Something wanted has been seen: what follows is wanted too, whatever clocks say.
     has_begun: bool,
     end: End,
+    /// The server that sends may have less than the log.
+    may_lag: bool,
     state: State,
 }
 
@@ -85,9 +87,10 @@ impl Feed {
             newest: OffsetDateTime::UNIX_EPOCH,
             has_begun: false,
             end,
+            may_lag: log.may_lag(),
             state: State::Behind,
         };
-        if is_empty {
+        if is_empty && feed.is_end(feed.seen) {
             feed.catch_up(wanted);
         }
         Ok(feed)
@@ -202,10 +205,15 @@ impl Feed {
             }
         }
         self.state = State::Behind;
-        if is_last {
+        if is_last && self.is_end(position.sequence) {
             self.catch_up(wanted);
         }
         Ok(())
+    }
+
+    /// Whether a server that has no more after this one has all: else the leader is asked, when nothing comes.
+    const fn is_end(&self, sequence: u64) -> bool {
+        !self.may_lag || sequence >= self.end.sequence
     }
 
     fn catch_up(&mut self, wanted: &Wanted) {
