@@ -49,7 +49,7 @@ impl NatsServer {
         let pid_file = folder.join("nats.pid");
         leftover::end_named(&pid_file, &binaries.nats_server).await?;
         let config = folder.join("nats.conf");
-        write_config(&config, folder, password, options.port)?;
+        write_config(&config, folder, password, options)?;
         let mut running = Running::start(Server {
             name: "NATS",
             program: &binaries.nats_server,
@@ -102,28 +102,60 @@ pub(crate) struct Options<'a> {
     /// A free one when there is none.
     pub(crate) port: Option<u16>,
     pub(crate) remove: Option<&'a Path>,
+    pub(crate) member: Option<&'a Member>,
+}
+
+/// One server of a cluster, and how it reaches the others.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its data belongs to this name.
+    pub name: String,
+    /// Where the others reach it, on loopback.
+    pub port: u16,
+    /// `nats://route:password@host:port` of each of the others.
+    pub routes: Vec<String>,
+}
+
+impl Member {
+    /// The part of `deploy/nats/cluster.conf` that one server alone does not have. Servers make no addresses known that work:
+    /// the others are reached by `routes` alone, and clients by the addresses that they were given, so that a test can cut both.
+    fn config(&self, password: &str) -> String {
+        let routes: Vec<String> = self.routes.iter().map(|route| quoted(route)).collect();
+        format!(
+            "cluster {{ name: diagent, listen: \"127.0.0.1:{port}\", \
+             advertise: \"127.0.0.1:1\", no_advertise: true, \
+             authorization {{ user: route, password: {password} }}, routes: [{routes}] }}\n",
+            port = self.port,
+            password = quoted(password),
+            routes = routes.join(", "),
+        )
+    }
 }
 
 /// `sync_interval: always` is what makes an acknowledgement mean "on disk"; the default syncs every two minutes.
-fn write_config(file: &Path, folder: &Path, password: &str, port: Option<u16>) -> anyhow::Result<()> {
+fn write_config(file: &Path, folder: &Path, password: &str, options: Options<'_>) -> anyhow::Result<()> {
     for stale in ports_files(folder) {
         fs::remove_file(stale).context("cannot remove a stale ports file")?;
     }
-    let port = port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
+    let port = options.port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
+    let name = options.member.map_or("diagent", |member| &member.name);
+    let cluster = options
+        .member
+        .map_or_else(String::new, |member| member.config(password));
     let text = format!(
-        "server_name: diagent\n\
+        "server_name: {name}\n\
          host: 127.0.0.1\n\
          port: {port}\n\
          ports_file_dir: {ports}\n\
          max_payload: {PAYLOAD_MAX}\n\
          authorization {{ user: diagent, password: {password} }}\n\
-         jetstream {{ store_dir: {store}, sync_interval: always }}\n",
+         jetstream {{ store_dir: {store}, sync_interval: always }}\n\
+         {cluster}",
         ports = quoted(&folder.display().to_string()),
         password = quoted(password),
         store = quoted(&folder.join("jetstream").display().to_string()),
     );
-    let mut options = fs::OpenOptions::new();
-    let mut file = options
+    let mut file = fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)

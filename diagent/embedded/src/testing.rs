@@ -10,6 +10,7 @@ use std::{
 use rustix::process::Signal;
 use tokio::sync::{Mutex, OnceCell};
 
+pub use crate::nats::Member;
 use crate::{Binaries, NatsServer, Postgres, data_dir::new_secret, nats, postgres};
 
 static BINARIES: OnceCell<Binaries> = OnceCell::const_new();
@@ -25,6 +26,7 @@ pub struct TestNats {
     server: NatsServer,
     folder: PathBuf,
     password: String,
+    member: Option<Member>,
 }
 
 /// A fresh server.
@@ -32,10 +34,23 @@ pub struct TestNats {
 /// # Panics
 /// It cannot be started: a test cannot go on without.
 pub async fn nats() -> TestNats {
-    let (folder, password) = (folder(), new_secret());
+    start_nats(new_secret(), None).await
+}
+
+/// A fresh server of a cluster, whose servers and clients have this password. It works when most of the cluster has started.
+///
+/// # Panics
+/// It cannot be started.
+pub async fn nats_member(password: &str, member: Member) -> TestNats {
+    start_nats(password.to_owned(), Some(member)).await
+}
+
+async fn start_nats(password: String, member: Option<Member>) -> TestNats {
+    let folder = folder();
     let options = nats::Options {
         port: None,
         remove: Some(&folder),
+        member: member.as_ref(),
     };
     let server = NatsServer::start_with(binaries().await, &folder, &password, options)
         .await
@@ -44,6 +59,7 @@ pub async fn nats() -> TestNats {
         server,
         folder,
         password,
+        member,
     }
 }
 
@@ -71,6 +87,7 @@ impl TestNats {
         let options = nats::Options {
             port: Some(self.server.port()),
             remove: Some(&self.folder),
+            member: self.member.as_ref(),
         };
         let binaries = binaries().await;
         self.server =

@@ -152,12 +152,16 @@ impl Log {
 
     fn has_forgotten(&self, acknowledged: &Acknowledged, seeded: &str) {
         let erased: HashSet<&str> = acknowledged.erased.iter().map(String::as_str).collect();
-        let left = self.events.iter().find(|event| {
-            event["visitorid"]
-                .as_str()
-                .is_some_and(|visitor_id| erased.contains(visitor_id))
-                && event["type"] != "diagent.visitor.erased"
-        });
-        assert_eq!(left, None, "{seeded}: something is left of an erased visitor");
+        let is_left = |event: &&Value| {
+            let visitor_id = event["visitorid"].as_str();
+            visitor_id.is_some_and(|id| erased.contains(id)) && event["type"] != "diagent.visitor.erased"
+        };
+        let left: Vec<String> = self
+            .events
+            .iter()
+            .filter(is_left)
+            .map(|event| format!("{} {} of {}", event["position"], event["type"], event["visitorid"]))
+            .collect();
+        assert!(left.is_empty(), "{seeded}: left of erased visitors: {left:#?}");
     }
 }

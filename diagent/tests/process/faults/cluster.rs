@@ -1,11 +1,12 @@
-//! Two processes of each role, and one that reads, on servers of the test's own.
+//! Two processes of each role, and one that reads, on servers of the test's own: one NATS server, or three.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use embedded::testing::{self, TestNats, TestPostgres};
+use futures::future::join_all;
 use serde_json::Value;
 
-use super::{model, visitors::Door, wire::Wire};
+use super::{model, routes::Routes, visitors::Door, wire::Wire};
 use crate::{
     apart::{self, SECRET},
     support::{Folder, Process, client, free_addresses, ready, until},
@@ -17,11 +18,13 @@ const TWICE: [&str; 3] = ["command-api", "responder", "projector"];
 const SOON: Duration = Duration::from_secs(5);
 
 pub(super) struct Cluster {
-    pub(super) nats: TestNats,
+    pub(super) nats: Vec<TestNats>,
     pub(super) postgres: TestPostgres,
     /// What every role reaches the servers by.
-    pub(super) to_nats: Wire,
+    pub(super) to_nats: Vec<Wire>,
     pub(super) to_postgres: Wire,
+    /// What NATS servers reach each other by.
+    pub(super) routes: Routes,
     /// By role and number, each with its address.
     processes: BTreeMap<(&'static str, usize), (Process, String)>,
     environment: Vec<(&'static str, String)>,
@@ -32,10 +35,23 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) async fn start() -> Self {
-        let (nats, postgres) = (testing::nats().await, testing::own_postgres().await);
-        let (to_nats, to_postgres) = (Wire::to(nats.url()).await, Wire::to(&postgres.url()).await);
+        Self::on(vec![testing::nats().await], Routes::default()).await
+    }
+
+    /// On three NATS servers that hold every stream together.
+    pub(super) async fn start_on_three() -> Self {
+        let (servers, routes) = Routes::three().await;
+        Self::on(servers, routes).await
+    }
+
+    async fn on(nats: Vec<TestNats>, routes: Routes) -> Self {
+        let postgres = testing::own_postgres().await;
+        let to_postgres = Wire::to(&postgres.url()).await;
+        let to_nats = join_all(nats.iter().map(|server| Wire::to(server.url()))).await;
+        let nats_urls: Vec<&str> = to_nats.iter().map(Wire::url).collect();
         let environment = vec![
-            ("NATS_URL", to_nats.url().to_owned()),
+            ("NATS_URL", nats_urls.join(",")),
+            ("LOG_REPLICAS", nats.len().to_string()),
             ("DATABASE_URL", to_postgres.url().to_owned()),
             ("WIDGET_JWT_SECRET", SECRET.to_owned()),
             ("OPERATOR_JWT_SECRET", SECRET.to_owned()),
@@ -51,6 +67,7 @@ impl Cluster {
             postgres,
             to_nats,
             to_postgres,
+            routes,
             processes: BTreeMap::new(),
             environment,
             folder: Folder::new("faults"),

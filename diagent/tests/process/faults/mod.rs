@@ -7,7 +7,9 @@
 mod checker;
 mod cluster;
 mod model;
+mod routes;
 mod stay;
+mod three_servers;
 mod visitors;
 mod wire;
 
@@ -66,6 +68,9 @@ const FAULTS: [Fault; 14] = [
     Fault::PostgresSilent,
 ];
 
+/// NATS servers of a cluster.
+const SERVERS: usize = 3;
+
 /// Longer than a lease and than a turn waits for a sign of its responder.
 const PAUSE: Duration = Duration::from_secs(8);
 /// What wires become, and for how long at least.
@@ -79,12 +84,12 @@ const POSTGRES_SILENT: (State, Duration) = (State::Silent, Duration::from_secs(1
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::print_stdout, reason = "a run tells how long everything took")]
 async fn whatever_dies_nothing_is_lost_or_doubled() {
-    let seed = setting("FAULTS_SEED").unwrap_or_else(|| Timestamp::unix_millis(Clock::default().now()).unsigned_abs());
+    let seed = seed();
     let rounds = setting("FAULTS_ROUNDS").unwrap_or(FAULTS.len() as u64);
     let seeded = format!("FAULTS_SEED={seed}");
     let mut random = SmallRng::seed_from_u64(seed);
     let mut cluster = Cluster::start().await;
-    let visitors = Visitors::start(cluster.door(), 8);
+    let visitors = Visitors::start(cluster.door(), 8, 5);
 
     let mut faults = Vec::new();
     for _ in 0..rounds {
@@ -106,6 +111,11 @@ async fn whatever_dies_nothing_is_lost_or_doubled() {
     cluster.stop().await;
 }
 
+/// What repeats a run.
+fn seed() -> u64 {
+    setting("FAULTS_SEED").unwrap_or_else(|| Timestamp::unix_millis(Clock::default().now()).unsigned_abs())
+}
+
 #[expect(clippy::disallowed_methods, reason = "a test has no command line")]
 fn setting(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -118,28 +128,28 @@ async fn strike(cluster: &mut Cluster, fault: Fault, which: usize) {
         Fault::Responder => cluster.kill_role("responder", which),
         Fault::Projector => cluster.kill_role("projector", which),
         Fault::Nats => {
-            cluster.nats.kill();
-            cluster.nats.restart().await;
+            cluster.nats[0].kill();
+            cluster.nats[0].restart().await;
         }
         Fault::Postgres => {
             cluster.postgres.kill();
             cluster.postgres.restart().await;
         }
         Fault::Everything => {
-            cluster.nats.kill();
+            cluster.nats[0].kill();
             cluster.postgres.kill();
             for role in ["command-api", "responder", "projector"] {
                 cluster.kill_role(role, 0);
                 cluster.kill_role(role, 1);
             }
-            cluster.nats.restart().await;
+            cluster.nats[0].restart().await;
             cluster.postgres.restart().await;
         }
         Fault::PausedResponder => cluster.pause_role("responder", which, PAUSE).await,
         Fault::PausedProjector => cluster.pause_role("projector", which, PAUSE).await,
-        Fault::NatsCut => away(&cluster.to_nats, CUT, cluster.unready(&NEED_NATS)).await,
-        Fault::NatsSlow => away(&cluster.to_nats, SLOW, ready(())).await,
-        Fault::NatsSilent => away(&cluster.to_nats, NATS_SILENT, cluster.unready(&NEED_NATS)).await,
+        Fault::NatsCut => away(&cluster.to_nats[0], CUT, cluster.unready(&NEED_NATS)).await,
+        Fault::NatsSlow => away(&cluster.to_nats[0], SLOW, ready(())).await,
+        Fault::NatsSilent => away(&cluster.to_nats[0], NATS_SILENT, cluster.unready(&NEED_NATS)).await,
         Fault::PostgresCut => away(&cluster.to_postgres, CUT, cluster.unready(&NEED_POSTGRES)).await,
         Fault::PostgresSlow => away(&cluster.to_postgres, SLOW, ready(())).await,
         Fault::PostgresSilent => away(&cluster.to_postgres, POSTGRES_SILENT, cluster.unready(&NEED_POSTGRES)).await,

@@ -41,9 +41,9 @@ pub(super) struct Visitors {
 }
 
 impl Visitors {
-    /// Lets `count` of them come, one after the other in each place.
+    /// Lets `count` of them come, one after the other in each place; one of so many, `shy`, wants to be forgotten.
     #[expect(clippy::disallowed_methods, reason = "visitors leave before the test ends")]
-    pub(super) fn start(door: Door, count: u64) -> Self {
+    pub(super) fn start(door: Door, count: u64, shy: u64) -> Self {
         let (is_over, stays) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
         let place = |place: u64| {
@@ -54,8 +54,8 @@ impl Visitors {
                 Arc::clone(&acknowledged),
             );
             tokio::spawn(async move {
-                for number in 0.. {
-                    let one = stay(&door, &format!("{place}-{number}"), number % 5 == 4).await;
+                for number in 0_u64.. {
+                    let one = stay(&door, &format!("{place}-{number}"), number % shy == shy - 1).await;
                     acknowledged.lock().expect("nobody panicked").add(one);
                     stays.fetch_add(1, Ordering::Relaxed);
                     if is_over.load(Ordering::Relaxed) {
