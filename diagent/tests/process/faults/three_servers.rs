@@ -79,6 +79,7 @@ async fn strike(cluster: &mut Cluster, visitors: &Visitors, fault: Fault, which:
         Fault::Killed => {
             cluster.nats[which].kill();
             visitors.go_on("without one of three servers").await;
+            cluster.ready().await;
             cluster.nats[which].restart().await;
         }
         Fault::Paused => {
