@@ -7,7 +7,8 @@
 //! 3. [`widget`] is the contract, one file per endpoint; [`admin`] and [`takeover`] are for operators and a site's team.
 //! 4. [`relay`] brings token frames from the bus to a response, [`pusher`] live events from the log to sockets.
 //! 5. [`embed`] is the widget itself, as browsers load it.
-//! 6. [`error`] is the one table of statuses and codes, [`metrics`] the one list of figures, [`mod@openapi`] what is said of all
+//! 6. `late_writes` looks after each erasure whether something came late.
+//! 7. [`error`] is the one table of statuses and codes, [`metrics`] the one list of figures, [`mod@openapi`] what is said of all
 //!    endpoints at once.
 //!
 //! There is no Postgres here: what a request needs is in the log, or in memory following it.
@@ -22,6 +23,7 @@ pub mod embed;
 pub mod error;
 pub mod etag;
 pub mod guard;
+mod late_writes;
 pub mod metrics;
 pub mod openapi;
 pub mod pusher;
@@ -63,6 +65,7 @@ pub async fn run(config: Config, log: Log, listener: TcpListener, tasks: Tasks) 
     metrics::describe();
     let dashboard = config.dashboard_origins.clone();
     let app = App::build(config, log, tasks.clone()).await?;
+    tasks.spawn(late_writes::watch(app.clone()));
     let (api, description) = router::build(app.clone());
     let health = health::router(
         "command-api",

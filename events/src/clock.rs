@@ -52,6 +52,12 @@ impl Timestamp {
         Self(self.0 + duration)
     }
 
+    /// `duration` before this moment.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0 - duration)
+    }
+
     /// The value of the `time` crate, as the database driver takes it.
     pub const fn to_offset_date_time(self) -> OffsetDateTime {
         self.0

@@ -2,7 +2,7 @@
 //!
 //! The log forgets before this answers; read models follow as the tombstone reaches them. The receipt names it.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use axum::extract::State;
 use edge::Committed;
@@ -39,8 +39,8 @@ pub async fn erase_me(
     let (agent_id, visitor_id, meta) = (visitor.agent_id, visitor.visitor_id, visitor.meta());
     let erased = if visitor.is_revoked(&app) {
         // The token dies first: whoever was then told that the log is away has to be able to ask again.
-        let own = (visitor_id, visitor.conversation_id);
-        let finished = app.log.finish_erasure(agent_id, own, meta).await?;
+        let own = HashSet::from([visitor.conversation_id]);
+        let finished = app.log.finish_erasure(agent_id, (visitor_id, &own), meta).await?;
         finished.ok_or(ApiError::Unauthorized)?
     } else {
         app.log.erase_visitor(agent_id, visitor_id, meta).await?

@@ -76,6 +76,7 @@ struct Listed {
     /// Ascending.
     sequences: Vec<u64>,
     subjects: HashSet<Subject>,
+    /// Those that the events belong to.
     conversations: HashSet<ConversationId>,
     /// What the tombstones among them name.
     named: BTreeSet<u64>,
@@ -89,17 +90,17 @@ impl Listed {
             return Ok(());
         };
         self.subjects.insert(subject);
-        if let Subject::Conversation { conversation_id, .. } = subject {
-            self.conversations.insert(conversation_id);
-        }
-        if subject != owner.subject() {
-            return Ok(());
-        }
-        let recorded = Recorded::from_message(message).map_err(|error| LogError::Unreadable(Box::new(error)))?;
+        let recorded = match Recorded::from_message(message) {
+            Ok(recorded) => recorded,
+            // Of a newer binary. Only a tombstone has to be read, and those stand at the visitor's own subject.
+            Err(_) if subject != owner.subject() => return Ok(()),
+            Err(error) => return Err(LogError::Unreadable(Box::new(error))),
+        };
         match recorded.event {
             LogEvent::Visitor(VisitorEvent::Erased { removed, .. }) => {
                 self.named
                     .extend(removed.into_iter().flat_map(|range| range.first..=range.last));
+                return Ok(());
             }
             // One that only began has no event of its own.
             LogEvent::Visitor(VisitorEvent::ConversationStarted { conversation_id, .. }) => {
@@ -107,6 +108,7 @@ impl Listed {
             }
             _ => {}
         }
+        self.conversations.extend(recorded.attributes.conversationid);
         Ok(())
     }
 }
@@ -123,24 +125,25 @@ impl Log {
         meta: &Meta,
     ) -> Result<Erasure, LogError> {
         let owner = self.owner(agent_id, visitor_id);
-        let listed = self.list_events(owner, self.count_events(owner, 0).await?).await?;
+        let listed = self.list_events(owner).await?;
         self.erase(owner, listed, meta).await
     }
 
-    /// Erases the visitor of this conversation if something of it is left: an erasure was begun and did not come to its end.
-    /// None when there is nothing left to do; whoever came back since has other conversations.
+    /// Erases the visitor if something of these conversations is left: an erasure did not come to its end, or a server that was
+    /// away stored late what it had been given before. None when there is nothing left to do; whoever came back since has other
+    /// conversations.
     ///
     /// # Errors
     /// The log cannot be read or written.
     pub async fn finish_erasure(
         &self,
         agent_id: AgentId,
-        (visitor_id, conversation_id): (VisitorId, ConversationId),
+        (visitor_id, conversations): (VisitorId, &HashSet<ConversationId>),
         meta: &Meta,
     ) -> Result<Option<Erasure>, LogError> {
         let owner = self.owner(agent_id, visitor_id);
-        let listed = self.list_events(owner, self.count_events(owner, 0).await?).await?;
-        if !listed.conversations.contains(&conversation_id) {
+        let listed = self.list_events(owner).await?;
+        if listed.conversations.is_disjoint(conversations) {
             return Ok(None);
         }
         self.erase(owner, listed, meta).await.map(Some)
@@ -155,8 +158,8 @@ impl Log {
     }
 
     async fn erase(&self, owner: Owner, mut listed: Listed, meta: &Meta) -> Result<Erasure, LogError> {
-        self.revoke(owner.visitor_id, std::mem::take(&mut listed.conversations))
-            .await?;
+        let conversations = std::mem::take(&mut listed.conversations);
+        self.revoke((owner.agent_id, owner.visitor_id), conversations).await?;
         let receipt_id = ReceiptId::generate();
         let mut named = BTreeSet::new();
         for _ in 0..ROUNDS {
@@ -167,12 +170,11 @@ impl Log {
             self.purge_events(owner, listed.sequences.last().copied().unwrap_or(0))
                 .await?;
             self.forget(owner, &listed.subjects);
-            let standing = self.count_events(owner, position.sequence).await?;
             // The tombstone, or that of another erasure, which names this one.
-            if standing == 1 {
+            if self.count_events(owner, position.sequence).await? == 1 {
                 return Ok(Erasure { receipt_id, position });
             }
-            listed = self.list_events(owner, standing).await?;
+            listed = self.list_events(owner).await?;
         }
         Err(LogError::Contended)
     }
@@ -238,11 +240,13 @@ impl Log {
         Err(LogError::Behind)
     }
 
-    /// The visitor's events; `count` of them at least, which the leader has. A replica that lags is asked again, and so is a
-    /// server that does not know yet where the consumer is that was just made.
-    async fn list_events(&self, owner: Owner, count: usize) -> Result<Listed, LogError> {
+    /// The visitor's events, as many at least as the leader has. A replica that lags is asked again, and so is a server that does
+    /// not know yet where the consumer is that was just made.
+    async fn list_events(&self, owner: Owner) -> Result<Listed, LogError> {
         let mut failures = 0;
         for round in 1..=LISTINGS {
+            // Each time anew: another erasure may be at work.
+            let count = self.count_events(owner, 0).await?;
             match self.list_events_once(owner).await {
                 Ok(listed) if listed.sequences.len() >= count => return Ok(listed),
                 Ok(_) => {}

@@ -31,7 +31,7 @@ pub use self::{
     error::{ExecuteError, LogError, ReadError},
     execute::{Loaded, Receipt},
     frames::{FrameWriter, FramesPage},
-    revocations::Revocations,
+    revocations::{Erased, Revocations},
     store::{Loading, Stored},
     streams::Identity,
 };

@@ -17,13 +17,21 @@ use super::{
     publish::{Acknowledgement, RequestProblem},
     streams::REVOKED,
 };
-use crate::{ConversationId, Timestamp, VisitorId};
+use crate::{AgentId, ConversationId, Timestamp, VisitorId};
 
 /// The visitors whose tokens are dead. Cheap to clone; follows the log until the last clone is dropped.
 #[derive(Clone)]
 pub struct Revocations {
     known: Arc<Known>,
     _follower: Arc<AbortOnDropHandle<()>>,
+}
+
+/// A visitor who was erased, and the conversations of until then.
+#[derive(Debug, Clone)]
+pub struct Erased {
+    pub agent_id: AgentId,
+    pub visitor_id: VisitorId,
+    pub conversations: HashSet<ConversationId>,
 }
 
 /// Visitors' tokens live an hour; after that nothing has to be remembered.
@@ -48,6 +56,9 @@ struct Erasures {
 #[derive(Clone, Serialize, Deserialize)]
 struct Revocation {
     at: Timestamp,
+    /// None in those of older binaries.
+    #[serde(default)]
+    agent_id: Option<AgentId>,
     conversations: HashSet<ConversationId>,
 }
 
@@ -69,6 +80,24 @@ impl Revocations {
     /// The conversations of all visitors who were erased lately.
     pub fn conversations(&self) -> HashSet<ConversationId> {
         self.known.read().conversations.clone()
+    }
+
+    /// Who was erased after `earlier` and not after `later`, within the last hour.
+    pub fn between(&self, earlier: Timestamp, later: Timestamp) -> Vec<Erased> {
+        let erasures = self.known.read();
+        let those = erasures
+            .by_age
+            .iter()
+            .filter(|(_, revocation)| earlier < revocation.at && revocation.at <= later);
+        those
+            .filter_map(|(visitor_id, revocation)| {
+                Some(Erased {
+                    agent_id: revocation.agent_id?,
+                    visitor_id: *visitor_id,
+                    conversations: revocation.conversations.clone(),
+                })
+            })
+            .collect()
     }
 
     /// Wakes whenever another visitor is erased.
@@ -134,12 +163,13 @@ impl Log {
     /// Makes the visitor's tokens worthless on every instance.
     pub(super) async fn revoke(
         &self,
-        visitor_id: VisitorId,
+        (agent_id, visitor_id): (AgentId, VisitorId),
         conversations: HashSet<ConversationId>,
     ) -> Result<(), LogError> {
         self.up().await?;
         let revocation = Revocation {
             at: self.clock().now(),
+            agent_id: Some(agent_id),
             conversations,
         };
         let body = serde_json::to_vec(&revocation)?.into();
@@ -202,7 +232,15 @@ mod tests {
         let revoked = |erasures: &mut Erasures, minute, visitor, conversation| {
             let at = Timestamp::from_unix_millis(0).plus(Duration::from_mins(minute));
             let conversations = HashSet::from([ConversationId::from_bits(conversation)]);
-            erasures.learn(VisitorId::from_bits(visitor), Revocation { at, conversations });
+            let agent_id = None;
+            erasures.learn(
+                VisitorId::from_bits(visitor),
+                Revocation {
+                    at,
+                    agent_id,
+                    conversations,
+                },
+            );
         };
         revoked(&mut erasures, 0, 1, 10);
         revoked(&mut erasures, 0, 2, 20);

@@ -1,9 +1,9 @@
 //! Facts that nobody decides, appended together.
 
-use events::{LogEvent, Timestamp, cloud_event::Meta, log::Counter, telemetry::TelemetryEvent};
+use events::{LogEvent, cloud_event::Meta, log::Counter, telemetry::TelemetryEvent};
 use futures::future::join_all;
 
-use crate::support::{Bench, Someone, config, now};
+use crate::support::{Bench, Someone, config, recorded};
 
 #[tokio::test]
 async fn what_many_requests_append_is_all_there_and_each_knows_its_position() {
@@ -107,18 +107,6 @@ async fn a_log_of_another_shape_is_an_error_that_names_the_field() {
         error.to_string(),
         "the stream CONTROL stands with partitions 2, and 3 was expected"
     );
-}
-
-fn recorded(someone: &Someone, event: &str) -> TelemetryEvent {
-    let at: Timestamp = now();
-    TelemetryEvent::Recorded {
-        event: event.to_owned(),
-        rule_id: None,
-        conversation_id: someone.conversation_id,
-        page_url: None,
-        metadata: None,
-        at,
-    }
 }
 
 fn name(event: &LogEvent) -> &str {

@@ -1,5 +1,7 @@
 //! Erasure: everything goes, every gap is explained, tokens die.
 
+use std::collections::HashSet;
+
 use events::{
     ConversationId, LogEvent, Partition, Subject, Timestamp,
     cloud_event::Meta,
@@ -7,7 +9,7 @@ use events::{
     visitor::{Command, SequenceRange, Visitor, VisitorEvent},
 };
 
-use crate::support::{AGENT, Bench, Someone, clear, connect, post, run};
+use crate::support::{AGENT, Bench, Someone, clear, connect, post, recorded, run};
 
 #[tokio::test]
 async fn only_a_tombstone_is_left_and_it_explains_every_gap() {
@@ -70,30 +72,34 @@ async fn a_second_erasure_explains_what_the_first_removed() {
 }
 
 #[tokio::test]
-async fn an_erasure_that_broke_off_is_finished_and_who_came_back_stays() {
+async fn what_is_left_of_an_erased_conversation_goes_and_who_came_back_stays() {
     let Bench { log, nats: _nats } = Bench::start().await;
     let someone = Someone::new();
+    let own = HashSet::from([someone.conversation_id]);
     let finish = async || {
-        let own = (someone.visitor_id, someone.conversation_id);
-        log.finish_erasure(AGENT, own, &Meta::default()).await.expect("the log")
+        let visitor = (someone.visitor_id, &own);
+        let finished = log.finish_erasure(AGENT, visitor, &Meta::default()).await;
+        finished.expect("the log")
     };
+    let standing = async || log.events_of(&someone.visitor()).await.expect("events").len();
     arrive(&log, &someone).await;
     run(&log, &someone.conversation(), post("my secret")).await;
-
-    let erasure = finish().await.expect("nothing was erased yet");
-
-    let left = log.events_of(&someone.visitor()).await.expect("events");
-    assert_eq!(left.first().expect("a tombstone").position, erasure.position);
-    assert_eq!(
-        log.subjects_of_visitor(AGENT, someone.visitor_id)
-            .await
-            .expect("subjects"),
-        [someone.visitor()]
-    );
+    finish().await.expect("nothing was erased yet");
     assert!(finish().await.is_none(), "it is finished");
+
     arrive(&log, &someone).await;
-    assert!(finish().await.is_none(), "this one is another stay");
-    assert_eq!(log.events_of(&someone.visitor()).await.expect("events").len(), 2);
+    assert!(finish().await.is_none(), "this is another stay");
+    assert_eq!(standing().await, 2);
+
+    let late = Meta {
+        conversation_id: Some(someone.conversation_id),
+        ..Meta::default()
+    };
+    let event = recorded(&someone, "cta.click");
+    log.append(&someone.telemetry(), &[event], &late).await.expect("stored");
+    finish().await.expect("something came late");
+    assert!(log.events_of(&someone.telemetry()).await.expect("events").is_empty());
+    assert!(finish().await.is_none(), "the tombstone alone is left");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use events::{
     cloud_event::Meta,
     conversation::{Action, Command, Conversation},
     log::{LogConfig, Receipt},
+    telemetry::TelemetryEvent,
 };
 
 /// A fresh server and a connection to it.
@@ -105,4 +106,16 @@ pub(crate) async fn run(log: &Log, subject: &Subject, command: Command) -> Recei
 
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix_millis(1_790_000_000_000)
+}
+
+pub(crate) fn recorded(someone: &Someone, event: &str) -> TelemetryEvent {
+    let at: Timestamp = now();
+    TelemetryEvent::Recorded {
+        event: event.to_owned(),
+        rule_id: None,
+        conversation_id: someone.conversation_id,
+        page_url: None,
+        metadata: None,
+        at,
+    }
 }

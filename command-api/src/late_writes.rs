@@ -1,0 +1,44 @@
+//! Writes that are stored after their visitor was erased, by nobody who could notice.
+//!
+//! A NATS server that is paused has writes in its sockets. Their callers are told that the log is away, and are served by another
+//! server of the cluster; when the first one goes on, it stores what it has. So somebody looks again, some time after each
+//! erasure. A write whose caller still waits is settled at once, see [`crate::guard::visitor::Visitor::settle`].
+
+use std::time::Duration;
+
+use events::{Timestamp, cloud_event::Meta, log::LogError};
+
+use crate::app::App;
+
+/// How long after an erasure is looked again.
+const LOOKS: [Duration; 3] = [Duration::from_secs(10), Duration::from_mins(1), Duration::from_mins(10)];
+
+const TICK: Duration = Duration::from_secs(2);
+
+/// Looks until the drain.
+pub(crate) async fn watch(app: App) {
+    let drain = app.tasks.drain_token();
+    let mut looked = app.now();
+    while tokio::time::timeout(TICK, drain.cancelled()).await.is_err() {
+        let now = app.now();
+        match look(&app, looked, now).await {
+            Ok(()) => looked = now,
+            Err(error) => tracing::warn!(%error, "what was stored late is looked for again in a moment"),
+        }
+    }
+}
+
+/// Looks for what is left of those whose time came after `earlier`.
+async fn look(app: &App, earlier: Timestamp, now: Timestamp) -> Result<(), LogError> {
+    for late in LOOKS {
+        for erased in app.revocations.between(earlier.minus(late), now.minus(late)) {
+            let _turn = app.late_erasures.acquire().await;
+            let own = (erased.visitor_id, &erased.conversations);
+            let finished = app.log.finish_erasure(erased.agent_id, own, &Meta::default()).await?;
+            if finished.is_some() {
+                tracing::warn!(visitor.id = %erased.visitor_id, "what was stored after an erasure is gone as well");
+            }
+        }
+    }
+    Ok(())
+}
