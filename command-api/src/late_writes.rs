@@ -1,8 +1,11 @@
-//! Writes that are stored after their visitor was erased, by nobody who could notice.
+//! What is left of visitors after their erasure, and nobody waits for who could notice.
 //!
-//! A NATS server that is paused has writes in its sockets. Their callers are told that the log is away, and are served by another
-//! server of the cluster; when the first one goes on, it stores what it has. So somebody looks again, some time after each
-//! erasure. A write whose caller still waits is settled at once, see [`crate::guard::visitor::Visitor::settle`].
+//! - A NATS server that is paused has writes in its sockets. Their callers are told that the log is away, and are served by
+//!   another server of the cluster; when the first one goes on, it stores what it has.
+//! - An erasure broke off, and was not asked for again.
+//!
+//! So somebody looks again, some time after each erasure. A write whose caller still waits is settled at once, see
+//! [`crate::guard::visitor::Visitor::settle`].
 
 use std::time::Duration;
 
@@ -23,7 +26,7 @@ pub(crate) async fn watch(app: App) {
         let now = app.now();
         match look(&app, looked, now).await {
             Ok(()) => looked = now,
-            Err(error) => tracing::warn!(%error, "what was stored late is looked for again in a moment"),
+            Err(error) => tracing::warn!(%error, "what is left of erased visitors is looked for again in a moment"),
         }
     }
 }
@@ -36,7 +39,7 @@ async fn look(app: &App, earlier: Timestamp, now: Timestamp) -> Result<(), LogEr
             let own = (erased.visitor_id, &erased.conversations);
             let finished = app.log.finish_erasure(erased.agent_id, own, &Meta::default()).await?;
             if finished.is_some() {
-                tracing::warn!(visitor.id = %erased.visitor_id, "what was stored after an erasure is gone as well");
+                tracing::warn!(visitor.id = %erased.visitor_id, "what was left of an erased visitor is gone as well");
             }
         }
     }

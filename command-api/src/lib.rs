@@ -7,7 +7,7 @@
 //! 3. [`widget`] is the contract, one file per endpoint; [`admin`] and [`takeover`] are for operators and a site's team.
 //! 4. [`relay`] brings token frames from the bus to a response, [`pusher`] live events from the log to sockets.
 //! 5. [`embed`] is the widget itself, as browsers load it.
-//! 6. `late_writes` looks after each erasure whether something came late.
+//! 6. `late_writes` looks after each erasure whether something is left.
 //! 7. [`error`] is the one table of statuses and codes, [`metrics`] the one list of figures, [`mod@openapi`] what is said of all
 //!    endpoints at once.
 //!
