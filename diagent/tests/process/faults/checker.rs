@@ -1,7 +1,7 @@
 //! What has to be true of the log and of the read models, whatever happened.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::Instant,
 };
 
@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::{PAUSE, cluster::Cluster, visitors::Acknowledged};
 use crate::support::{PATIENCE, until};
+
+/// How often the log is read: each partition by one of its servers, whichever it is.
+const READINGS: usize = 5;
 
 /// Checks everything. `seeded` repeats the run.
 #[expect(clippy::print_stdout, reason = "a run tells how much it has seen")]
@@ -27,6 +30,10 @@ pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded
         acknowledged.emails.len(),
         acknowledged.erased.len(),
     );
+    for _ in 0..READINGS {
+        let again = Log::of(cluster.replay().await);
+        assert_eq!(again.ids(), log.ids(), "{seeded}: every server says the same");
+    }
     log.holds_once(acknowledged, seeded);
     log.has_one_outcome_each(seeded);
     log.has_answers_as_read(acknowledged, seeded);
@@ -66,6 +73,13 @@ struct Log {
 impl Log {
     const fn of(events: Vec<Value>) -> Self {
         Self { events }
+    }
+
+    /// Of all events but tombstones, of which another one may come.
+    fn ids(&self) -> BTreeSet<&str> {
+        let events = self.events.iter();
+        let lasting = events.filter(|event| event["type"] != "diagent.visitor.erased");
+        lasting.filter_map(|event| event["id"].as_str()).collect()
     }
 
     fn of_type(&self, name: &str) -> impl Iterator<Item = &Value> {
