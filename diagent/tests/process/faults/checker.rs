@@ -38,7 +38,7 @@ pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded
     log.has_one_outcome_each(seeded);
     log.has_answers_as_read(acknowledged, seeded);
     for projection in ["conversations", "leads", "telemetry", "usage", "gaps", "documents"] {
-        let verified = cluster.command(&["projections", "verify", projection, "--json"]).await;
+        let verified = cluster.verify(projection).await;
         let verified: Value = serde_json::from_str(&verified).expect("JSON");
         assert_eq!(
             verified["same"], true,

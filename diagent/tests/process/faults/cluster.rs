@@ -1,6 +1,9 @@
 //! Two processes of each role, and one that reads, on servers of the test's own: one NATS server, or three.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use embedded::testing::{self, TestNats, TestPostgres};
 use futures::future::join_all;
@@ -9,7 +12,7 @@ use serde_json::Value;
 use super::{model, routes::Routes, visitors::Door, wire::Wire};
 use crate::{
     apart::{self, SECRET},
-    support::{Folder, Process, client, free_addresses, ready, until},
+    support::{Folder, PATIENCE, Process, client, free_addresses, ready, until},
 };
 
 const TWICE: [&str; 3] = ["command-api", "responder", "projector"];
@@ -169,13 +172,20 @@ impl Cluster {
             .collect()
     }
 
-    /// Runs a command to its end, and expects that it is content.
-    pub(super) async fn command(&self, arguments: &[&str]) -> String {
+    /// Compares a read model with the log, as soon as it has caught up.
+    pub(super) async fn verify(&self, projection: &str) -> String {
         let environment: Vec<(&str, &str)> = self.settings().collect();
-        let mut process = Process::start(arguments, &environment, &self.folder.path("command"));
-        let status = process.ended().await;
-        assert!(status.success(), "{arguments:?} {status}: {}", process.said());
-        process.said()
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let arguments = ["projections", "verify", projection, "--json"];
+            let mut process = Process::start(&arguments, &environment, &self.folder.path("command"));
+            let status = process.ended().await;
+            if status.success() {
+                return process.said();
+            }
+            let is_behind = process.said().contains("let it catch up") && Instant::now() < deadline;
+            assert!(is_behind, "{arguments:?} {status}: {}", process.said());
+        }
     }
 
     /// Ends every process as an operator does.
