@@ -7,16 +7,22 @@
 use edge::BadInput;
 use events::{ConversationId, WorkspaceId};
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 const CHARS_MAX: usize = 200;
 
 /// Messages that are looked up and sorted; words of more messages are everywhere.
 const RARE_MESSAGES_MAX: usize = 5_000;
 
-/// Messages by the database's own estimate, above which looking them up is not even tried. It is right within a few percent
-/// for words that are frequent, and too low for some that go together.
+/// Messages by the database's own estimate, above which looking them up is tried for [`MOMENT`] only. It is right within a few
+/// percent for words that are frequent, too low for some that go together, and in a large table too high for what is in none.
 const ESTIMATED_MESSAGES_MAX: u64 = 10_000;
+
+/// What a page of words that are everywhere takes at most, by and large: so much is lost when it is tried in vain.
+const MOMENT: &str = "SET LOCAL statement_timeout = '100ms'";
+
+/// The server ended a statement that took too long.
+const QUERY_CANCELED: &str = "57014";
 
 const MESSAGES: &str = "SELECT m.conversation_id FROM read.messages AS m WHERE m.workspace_id = $1 \
     AND to_tsvector('simple', 'w' || m.workspace_id || ' ' || regexp_replace(m.content, '\\W+', ' ', 'g')) \
@@ -82,23 +88,14 @@ impl Search {
             Typed::Words(words) => words,
         };
         let query = format!("w{workspace_id} & {}:*", words.join(":* & "));
-        if estimate(pool, workspace_id, &query).await? > ESTIMATED_MESSAGES_MAX {
-            return Ok(Self::everywhere(query, &words));
-        }
-        let limit = i64::try_from(RARE_MESSAGES_MAX + 1).unwrap_or(i64::MAX);
-        let mut found: Vec<String> = sqlx::query_scalar(MESSAGES)
-            .bind(workspace_id.to_string())
-            .bind(&query)
-            .bind(limit)
-            .persistent(false)
-            .fetch_all(pool)
-            .await?;
-        if found.len() > RARE_MESSAGES_MAX {
-            return Ok(Self::everywhere(query, &words));
-        }
-        found.sort_unstable();
-        found.dedup();
-        Ok(Self::of(found))
+        Ok(match look_up(pool, workspace_id, &query).await? {
+            Some(mut found) if found.len() <= RARE_MESSAGES_MAX => {
+                found.sort_unstable();
+                found.dedup();
+                Self::of(found)
+            }
+            _ => Self::everywhere(query, &words),
+        })
     }
 
     /// `words` are letters and digits, none of which means anything in a pattern.
@@ -118,13 +115,34 @@ impl Search {
     }
 }
 
+/// The conversations of messages that match, in no order, one more than is rare at most; none when it would take too long.
+async fn look_up(pool: &PgPool, workspace_id: WorkspaceId, query: &str) -> sqlx::Result<Option<Vec<String>>> {
+    let limit = i64::try_from(RARE_MESSAGES_MAX + 1).unwrap_or(i64::MAX);
+    let mut transaction = pool.begin().await?;
+    if estimate(&mut transaction, workspace_id, query).await? > ESTIMATED_MESSAGES_MAX {
+        sqlx::query(MOMENT).execute(&mut *transaction).await?;
+    }
+    let found = sqlx::query_scalar(MESSAGES)
+        .bind(workspace_id.to_string())
+        .bind(query)
+        .bind(limit)
+        .persistent(false)
+        .fetch_all(&mut *transaction)
+        .await;
+    transaction.rollback().await?;
+    match found {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(QUERY_CANCELED) => Ok(None),
+        found => found.map(Some),
+    }
+}
+
 /// How many messages match, as the planner thinks: it keeps count of the words that are frequent.
-async fn estimate(pool: &PgPool, workspace_id: WorkspaceId, query: &str) -> sqlx::Result<u64> {
+async fn estimate(connection: &mut PgConnection, workspace_id: WorkspaceId, query: &str) -> sqlx::Result<u64> {
     let plan: Value = sqlx::query_scalar(ESTIMATE)
         .bind(workspace_id.to_string())
         .bind(query)
         .persistent(false)
-        .fetch_one(pool)
+        .fetch_one(connection)
         .await?;
     Ok(plan[0]["Plan"]["Plan Rows"].as_u64().unwrap_or_default())
 }
