@@ -34,7 +34,8 @@ pub trait Projection: Send + Sync + 'static {
     /// `migrations/<name>/v<version>.sql`.
     const SCHEMA: &'static str;
     /// Whether some of its rows or numbers stay when what they were made of is erased: counts that name no visitor, receipts.
-    /// They can then be more than the log still shows, and [`verify`](crate::verify) checks that none is less.
+    /// They can then be more than the log still shows, and [`verify`](crate::verify) checks that none is less, and that no more
+    /// rows stand there than events were erased: such an event makes one row of a table at most.
     const OUTLIVES_ERASURE: bool = false;
 
     /// Folds `batch` into the rows.

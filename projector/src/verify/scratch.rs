@@ -85,11 +85,11 @@ impl<'a> Scratch<'a> {
         self.folded.get(&partition).map_or(0, |folded| folded.sequence)
     }
 
-    /// Whether erasures have taken events that would have been folded: of `partition`, or of any where rows do not say which.
-    pub(super) fn has_erased(&self, partition: Option<Partition>) -> bool {
+    /// How many events erasures have taken that would have been folded: of `partition`, or of all where rows do not say which.
+    pub(super) fn erased(&self, partition: Option<Partition>) -> u64 {
         match partition {
-            Some(partition) => self.folded.get(&partition).is_some_and(|folded| folded.missing > 0),
-            None => self.folded.values().any(|folded| folded.missing > 0),
+            Some(partition) => self.folded.get(&partition).map_or(0, |folded| folded.missing),
+            None => self.folded.values().map(|folded| folded.missing).sum(),
         }
     }
 

@@ -166,6 +166,18 @@ async fn an_erasure_is_no_difference_whether_the_version_has_reached_it_or_not()
         !verify(&bench, "usage").await.expect("verified").is_same(),
         "less than the log shows is wrong"
     );
+    execute(
+        &bench,
+        "INSERT INTO telemetry_v1.telemetry_counts_by_partition
+        SELECT c.agent_id, c.day - n, c.event, c.rule_id, c.page, c.workspace_id, c.partition, 1
+        FROM telemetry_v1.telemetry_counts_by_partition AS c, generate_series(1, 50) AS n",
+    )
+    .await;
+    let report = verify(&bench, "telemetry").await.expect("verified");
+    assert!(
+        report.chunks.iter().all(|chunk| !chunk.finding.is_right()),
+        "nor is what is more than was ever erased: {report:?}"
+    );
 
     // The log has forgotten somebody, and the version has not heard of it: it is waited for.
     projector::operate::pause(&bench.pool, "conversations", None)
