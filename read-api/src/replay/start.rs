@@ -216,11 +216,19 @@ impl KindPattern {
         if plain.contains('*') {
             return Err(BadInput::invalid("type", "a * may only stand at the end"));
         }
-        Ok(if plain.len() < text.len() {
+        let pattern = if plain.len() < text.len() {
             Self::Beginning(plain.to_owned())
         } else {
             Self::Exactly(text)
-        })
+        };
+        if events::schema::all().keys().any(|(kind, _)| pattern.matches(kind)) {
+            Ok(pattern)
+        } else {
+            Err(BadInput::invalid(
+                "type",
+                "no event has such a type; the schemas name all that there are",
+            ))
+        }
     }
 
     pub(super) fn matches(&self, kind: &str) -> bool {
