@@ -122,6 +122,7 @@ export class Widget {
       case "shutdown":
         return this.shutdown();
       default:
+        console.warn(`Diagent: there is no command "${name}"`);
         return undefined;
     }
   }
