@@ -98,6 +98,6 @@ export type Projection = {
   state: "running" | "paused" | "halted";
   reason: string | null;
   lag_events: number;
+  lag_seconds: number;
   dead_letters: number;
-  updated_at: string | null;
 };

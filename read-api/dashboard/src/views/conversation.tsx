@@ -155,7 +155,7 @@ function hint({ state, claimed_by }: ConversationView, canWrite: boolean, isConn
   if (!isConnected) return "Conversations are taken over where the command API is known: DASHBOARD_COMMAND_API_URL is not set.";
   if (!canWrite) return "Your token may read, not write.";
   if (state === "claimed") return `${claimed_by} has this conversation. The agent is silent.`;
-  return "The agent answers. Take over to write yourself; it is silent then.";
+  return "The agent answers. Take over to write yourself; the agent then keeps silent.";
 }
 
 function Standing({ conversation, isMine }: { conversation: ConversationView; isMine: boolean }) {

@@ -1,8 +1,8 @@
 // What was used, and where the read models stand.
 
 import { useTeam } from "../context";
-import { formatAge, formatCount, formatFull, formatMonth, formatShare } from "../format";
-import { useLive, useNow } from "../live";
+import { formatCount, formatMonth, formatShare } from "../format";
+import { useLive } from "../live";
 import { Empty, Failed, Loading, Stale } from "../parts/states";
 import { Wide } from "../parts/wide";
 import type { Projection, Usage } from "../types";
@@ -71,7 +71,6 @@ function UsageOfMonth() {
 }
 
 function Projections() {
-  const now = useNow(2_000);
   const { data, error, refresh } = useLive<{ data: Projection[] }>("/projections", PROJECTIONS_MILLISECONDS);
   return (
     <section class="card" aria-labelledby="projections-title">
@@ -82,14 +81,14 @@ function Projections() {
       {data?.data.length === 0 && <Empty icon="system" title="No read models">No projector has run yet.</Empty>}
       {data && data.data.length > 0 && (
         <Wide label="Read models and their state">
-          <table class="table">
+          <table class="table cards">
             <thead>
               <tr>
                 <th scope="col">Read model</th>
                 <th scope="col">State</th>
                 <th scope="col" class="number">Events behind</th>
+                <th scope="col" class="number">Seconds behind</th>
                 <th scope="col" class="number">Dead letters</th>
-                <th scope="col" class="number">Moved</th>
               </tr>
             </thead>
             <tbody>
@@ -101,14 +100,12 @@ function Projections() {
                   <td>
                     <StateBadge row={row} />
                   </td>
-                  <td class={row.lag_events > 0 ? "number warn" : "number"}>{formatCount(row.lag_events)}</td>
-                  <td class={row.dead_letters > 0 ? "number bad" : "number"}>{formatCount(row.dead_letters)}</td>
-                  <td class="number">
-                    {row.updated_at && (
-                      <time dateTime={row.updated_at} title={formatFull(row.updated_at)}>
-                        {formatAge(row.updated_at, now)}
-                      </time>
-                    )}
+                  <td class={row.lag_events > 0 ? "number warn" : "number"} data-label="Events behind">
+                    {formatCount(row.lag_events)}
+                  </td>
+                  <td class="number" data-label="Seconds behind">{formatCount(Math.round(row.lag_seconds))}</td>
+                  <td class={row.dead_letters > 0 ? "number bad" : "number"} data-label="Dead letters">
+                    {formatCount(row.dead_letters)}
                   </td>
                 </tr>
               ))}
