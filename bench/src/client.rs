@@ -42,12 +42,12 @@ impl Client {
         })
     }
 
-    pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<Answer> {
-        let request = Request::builder()
-            .uri(path)
-            .header("host", &self.address)
-            .body(Full::default())?;
-        whole(self.sender.send_request(request).await?).await
+    pub(crate) async fn get(&mut self, path: &str, token: Option<&str>) -> anyhow::Result<Answer> {
+        let mut request = Request::builder().uri(path).header("host", &self.address);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        whole(self.sender.send_request(request.body(Full::default())?).await?).await
     }
 
     pub(crate) async fn post(&mut self, call: Call<'_>) -> anyhow::Result<Answer> {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -16,7 +17,7 @@ use tokio::{
 
 use crate::{
     client::Client,
-    visitor::{ORIGIN, Visitor},
+    visitor::{AGENT_ID, ORIGIN, Visitor},
 };
 
 const POLL: Duration = Duration::from_millis(10);
@@ -27,6 +28,7 @@ pub(crate) struct Product {
     process: Child,
     said: Lines<BufReader<ChildStdout>>,
     pub(crate) address: String,
+    read_api: String,
     folder: PathBuf,
 }
 
@@ -42,13 +44,14 @@ impl Product {
 
     /// Starts it in `folder`, which may have data, and does not wait.
     pub(crate) fn spawn(folder: PathBuf, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let address = free_address()?;
+        let (address, read_api) = (free_address()?, free_address()?);
         let mut command = Command::new(binary()?);
         command
             .arg("up")
             .env("DIAGENT_DATA_DIR", &folder)
             .env("DIAGENT_CACHE_DIR", cache())
             .env("COMMAND_API_ADDR", &address)
+            .env("READ_API_ADDR", &read_api)
             // Where the visitors of a bench say that they come from.
             .env("DEMO_ADDR", ORIGIN.trim_start_matches("http://"))
             .env("RUST_LOG", "warn")
@@ -56,7 +59,7 @@ impl Product {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
-        for other in ["READ_API_ADDR", "RESPONDER_ADDR", "PROJECTOR_ADDR"] {
+        for other in ["RESPONDER_ADDR", "PROJECTOR_ADDR"] {
             command.env(other, free_address()?);
         }
         for limit in [
@@ -73,6 +76,7 @@ impl Product {
             process,
             said: BufReader::new(said).lines(),
             address,
+            read_api,
             folder,
         })
     }
@@ -82,7 +86,10 @@ impl Product {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Ok(mut client) = Client::connect(&self.address).await
-                && client.get("/readyz").await.is_ok_and(|answer| answer.status == 200)
+                && client
+                    .get("/readyz", None)
+                    .await
+                    .is_ok_and(|answer| answer.status == 200)
                 && Visitor::init(&self.address).await.is_ok()
             {
                 return Ok(());
@@ -110,6 +117,30 @@ impl Product {
         timeout(PATIENCE, said)
             .await
             .context("diagent was not ready within two minutes")?
+    }
+
+    /// Waits until the passages of its agent have their vectors: making these is work of its own, beside the first answers.
+    pub(crate) async fn embedded(&self) -> anyhow::Result<()> {
+        let mut minting = Command::new(binary()?);
+        minting
+            .args(["token", "--name", "bench"])
+            .env("DIAGENT_DATA_DIR", &self.folder);
+        let minted = minting.output().await?.stdout;
+        let token = String::from_utf8_lossy(&minted).trim().to_owned();
+        let path = format!("/api/v1/agents/{AGENT_ID}/knowledge");
+        let deadline = Instant::now() + PATIENCE;
+        let mut client = Client::connect(&self.read_api).await?;
+        loop {
+            let known: Value = serde_json::from_slice(&client.get(&path, Some(&token)).await?.body)?;
+            let [chunks, embedded] = ["chunks", "embedded"].map(|name| known["data"][name].as_u64());
+            if chunks.is_some_and(|chunks| chunks > 0) && chunks == embedded {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("the passages had no vectors within two minutes: {known}");
+            }
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Resident memory of the process in MB, without that of NATS and Postgres.

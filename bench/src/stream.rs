@@ -28,6 +28,7 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Report> {
     let (mut through, mut direct) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
     let mut visitor = Visitor::init(&product.address).await?;
     let mut client = Client::connect(&model.address).await?;
+    product.embedded().await?;
     ask(&mut visitor).await?;
     for _ in 0..rounds * QUESTIONS {
         direct.record(micros(call(&mut client).await?))?;

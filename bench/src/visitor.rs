@@ -12,7 +12,7 @@ use crate::client::{Answer, Call, Client};
 pub(crate) const ORIGIN: &str = "http://127.0.0.1:18082";
 
 /// The demo agent, see `diagent/src/demo`.
-const AGENT_ID: &str = "01KDEM0AGENT00000000000001";
+pub(crate) const AGENT_ID: &str = "01KDEM0AGENT00000000000001";
 
 /// One visitor on a connection of its own.
 pub(crate) struct Visitor {
