@@ -55,7 +55,7 @@ enum Command {
     Knowledge(KnowledgeCommand),
     /// Measure what questions find in an agent's pages
     Eval(Eval),
-    /// Read models: where they stand
+    /// Read models: where they stand, building them anew, going back
     #[command(subcommand)]
     Projections(ProjectionsCommand),
     /// Read the event log
@@ -91,7 +91,8 @@ impl Cli {
     /// The filter of log lines: `up` shows a person what goes wrong, a role tells a machine everything.
     pub fn log_filter(&self) -> String {
         let default = match self.command {
-            Some(Command::Role(_)) => "info",
+            // PostgreSQL's notices tell that what a migration makes is there already.
+            Some(Command::Role(_)) => "info,sqlx::postgres::notice=warn",
             _ => "warn",
         };
         self.log.clone().unwrap_or_else(|| default.to_owned())

@@ -241,6 +241,10 @@ impl Assignment {
             .filter(|slot| self.held.get(slot).is_some_and(|held| !held.stop.is_cancelled()))
             .collect();
         mine.sort();
+        let too_many = mine.len().saturating_sub(share);
+        if too_many > 0 {
+            tracing::info!(projection = projection.name, version, partitions = too_many, "partitions are let go");
+        }
         for slot in mine.iter().skip(share) {
             if let Some(held) = self.held.get(slot) {
                 held.stop.cancel();
@@ -250,6 +254,10 @@ impl Assignment {
         if missing > 0 {
             let worker_id = &self.runner.worker_id;
             let taken = lease::acquire(connection, worker_id, projection.name, version, missing).await?;
+            if !taken.is_empty() {
+                let partitions = taken.len();
+                tracing::info!(projection = projection.name, version, partitions, "partitions are taken");
+            }
             for (partition, epoch) in taken {
                 if let Ok(partition) = partition.parse() {
                     self.start(projection, (version, partition), epoch);

@@ -23,8 +23,9 @@ use crate::projection::Registered;
 const EXPIRES: Duration = Duration::from_secs(2);
 /// The server answers, or says that there is nothing: without a sign for so long beyond that, the question is lost.
 const SILENCE_MAX: Duration = Duration::from_secs(2);
-/// After this the server delivers again. A batch takes far less; what comes twice is dropped.
-const ACKNOWLEDGE_WAIT: Duration = Duration::from_mins(2);
+/// After this the server delivers again what was lost on its way between the servers of a cluster, which nobody else notices. A
+/// batch takes far less; what comes twice is dropped.
+const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(30);
 /// Bytes of a batch, beyond its last message.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Events that the projection does not read only move its checkpoint, which a reader may wait for: at most this long.
