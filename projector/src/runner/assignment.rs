@@ -243,7 +243,12 @@ impl Assignment {
         mine.sort();
         let too_many = mine.len().saturating_sub(share);
         if too_many > 0 {
-            tracing::info!(projection = projection.name, version, partitions = too_many, "partitions are let go");
+            tracing::info!(
+                projection = projection.name,
+                version,
+                partitions = too_many,
+                "partitions are let go"
+            );
         }
         for slot in mine.iter().skip(share) {
             if let Some(held) = self.held.get(slot) {
@@ -256,7 +261,12 @@ impl Assignment {
             let taken = lease::acquire(connection, worker_id, projection.name, version, missing).await?;
             if !taken.is_empty() {
                 let partitions = taken.len();
-                tracing::info!(projection = projection.name, version, partitions, "partitions are taken");
+                tracing::info!(
+                    projection = projection.name,
+                    version,
+                    partitions,
+                    "partitions are taken"
+                );
             }
             for (partition, epoch) in taken {
                 if let Ok(partition) = partition.parse() {

@@ -8,6 +8,7 @@ use std::{
 use embedded::testing::{self, TestNats, TestPostgres};
 use futures::future::join_all;
 use serde_json::Value;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::{model, routes::Routes, visitors::Door, wire::Wire};
 use crate::{
@@ -34,7 +35,11 @@ pub(super) struct Cluster {
     folder: Folder,
     agent_id: String,
     started: usize,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// Two of these at a time would starve each other on a small machine.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 impl Cluster {
     pub(super) async fn start() -> Self {
@@ -48,6 +53,8 @@ impl Cluster {
     }
 
     async fn on(nats: Vec<TestNats>, routes: Routes) -> Self {
+        let alone = ONE_AT_A_TIME.lock().await;
+        let folder = Folder::new(&format!("faults-on-{}", nats.len()));
         let postgres = testing::own_postgres().await;
         let to_postgres = Wire::to(&postgres.url()).await;
         let to_nats = join_all(nats.iter().map(|server| Wire::to(server.url()))).await;
@@ -73,9 +80,10 @@ impl Cluster {
             routes,
             processes: BTreeMap::new(),
             environment,
-            folder: Folder::new("faults"),
+            folder,
             agent_id: String::new(),
             started: 0,
+            _alone: alone,
         };
         let addresses: [String; 7] = free_addresses();
         let roles = TWICE.into_iter().flat_map(|role| [(role, 0), (role, 1)]);
