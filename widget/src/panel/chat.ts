@@ -154,6 +154,12 @@ export class Chat {
     this.changed();
   }
 
+  // A rule has just offered something: one offer at a time is enough.
+  get isOffering(): boolean {
+    const last = this.entries.at(-1);
+    return last?.kind === "note" && last.tone === "offer";
+  }
+
   // Does what a note offers; the offer has then been taken.
   act(note: Note): void {
     this.entries = this.entries.filter((entry) => entry !== note);

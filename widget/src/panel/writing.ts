@@ -128,7 +128,7 @@ export class Writing {
       // A person has the conversation: nobody answers by themselves.
       if (!chat.claimedBy) chat.note(strings.personReads);
       chat.live.wake();
-    } else if (isUnsure && !chat.isPersonAsked && !chat.claimedBy) {
+    } else if (isUnsure && !chat.isPersonAsked && !chat.claimedBy && !chat.isOffering) {
       chat.note(strings.unsure, { label: strings.person, run: () => void chat.menu.requestPerson() });
     }
   }
