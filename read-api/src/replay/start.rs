@@ -249,10 +249,11 @@ mod tests {
         assert!(pattern.matches("diagent.message.posted"));
         assert!(!pattern.matches("diagent.lead.captured"));
         assert!(KindPattern::parse("diagent.*.posted".to_owned()).is_err());
+        let exactly = KindPattern::parse("diagent.message.posted".to_owned()).expect("a type");
+        assert!(exactly.matches("diagent.message.posted") && !exactly.matches("diagent.message.posted.late"));
         assert!(
-            !KindPattern::parse("diagent.message".to_owned())
-                .expect("a type")
-                .matches("diagent.message.posted")
+            KindPattern::parse("diagent.message".to_owned()).is_err(),
+            "no event has this type"
         );
     }
 
