@@ -1,5 +1,7 @@
 //! Where a replay begins, where it ends, and what it leaves out.
 
+use std::{collections::BTreeSet, sync::LazyLock};
+
 use async_nats::jetstream::consumer::DeliverPolicy;
 use edge::BadInput;
 use events::{AgentId, Log, Partition, Position, WorkspaceId};
@@ -11,6 +13,10 @@ use crate::{error::ApiError, queries::parse_time};
 
 /// So many erased events in a row are stepped over, one request each; beyond that other partitions are read from the start.
 const ERASED_MAX: usize = 1_000;
+
+/// The types of all events that this binary knows; making their schemas for each request would be work for nothing.
+static KINDS: LazyLock<BTreeSet<String>> =
+    LazyLock::new(|| events::schema::all().into_keys().map(|(kind, _)| kind).collect());
 
 /// Which events, as a caller of the API or of `diagent replay` says it.
 #[derive(Debug, Clone, Default, Deserialize, clap::Args, utoipa::IntoParams)]
@@ -221,7 +227,7 @@ impl KindPattern {
         } else {
             Self::Exactly(text)
         };
-        if events::schema::all().keys().any(|(kind, _)| pattern.matches(kind)) {
+        if KINDS.iter().any(|kind| pattern.matches(kind)) {
             Ok(pattern)
         } else {
             Err(BadInput::invalid(
