@@ -91,13 +91,7 @@ async fn whatever_dies_nothing_is_lost_or_doubled() {
     let mut cluster = Cluster::start().await;
     let visitors = Visitors::start(cluster.door(), 8, 5);
 
-    let mut faults = Vec::new();
-    for _ in 0..rounds {
-        if faults.is_empty() {
-            faults = FAULTS.to_vec();
-            faults.shuffle(&mut random);
-        }
-        let fault = faults.pop().expect("one");
+    for fault in in_random_order(&FAULTS, rounds, &mut random) {
         visitors.go_on(&format!("{seeded}, before {fault:?}")).await;
         strike(&mut cluster, fault, random.random_range(0..2)).await;
         let struck = Instant::now();
@@ -114,6 +108,19 @@ async fn whatever_dies_nothing_is_lost_or_doubled() {
 /// What repeats a run.
 fn seed() -> u64 {
     setting("FAULTS_SEED").unwrap_or_else(|| Timestamp::unix_millis(Clock::default().now()).unsigned_abs())
+}
+
+/// What is struck in so many rounds: all of `faults`, and when there are more rounds all again, in another order.
+fn in_random_order<F: Copy>(faults: &[F], rounds: u64, random: &mut SmallRng) -> Vec<F> {
+    let rounds = usize::try_from(rounds).expect("a number of rounds");
+    let mut order = Vec::new();
+    while order.len() < rounds {
+        let mut all = faults.to_vec();
+        all.shuffle(random);
+        order.extend(all);
+    }
+    order.truncate(rounds);
+    order
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test has no command line")]

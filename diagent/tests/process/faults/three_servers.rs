@@ -7,9 +7,12 @@
 use std::time::{Duration, Instant};
 
 use embedded::testing::TestNats;
-use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng, seq::SliceRandom as _};
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
-use super::{NEED_NATS, SERVERS, checker::check, cluster::Cluster, seed, setting, visitors::Visitors, wire::State};
+use super::{
+    NEED_NATS, SERVERS, checker::check, cluster::Cluster, in_random_order, seed, setting, visitors::Visitors,
+    wire::State,
+};
 
 /// What happens in a round.
 #[derive(Debug, Clone, Copy)]
@@ -52,13 +55,8 @@ async fn of_three_servers_whichever_dies_nothing_is_lost_doubled_or_remembered()
     let mut cluster = Cluster::start_on_three().await;
     let visitors = Visitors::start(cluster.door(), 8, 2);
 
-    let mut faults = Vec::new();
-    for _ in 0..rounds {
-        if faults.is_empty() {
-            faults = FAULTS.to_vec();
-            faults.shuffle(&mut random);
-        }
-        let (fault, which) = (faults.pop().expect("one"), random.random_range(0..SERVERS));
+    for fault in in_random_order(&FAULTS, rounds, &mut random) {
+        let which = random.random_range(0..SERVERS);
         visitors.go_on(&format!("{seeded}, before {fault:?}")).await;
         let began = Instant::now();
         strike(&mut cluster, &visitors, fault, which).await;
