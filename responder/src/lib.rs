@@ -8,6 +8,7 @@
 //!
 //! Any number of instances may run. A turn whose responder dies is delivered again after four seconds.
 
+mod acknowledge;
 mod answer;
 pub mod config;
 mod embed;

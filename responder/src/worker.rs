@@ -16,9 +16,9 @@ use events::{
 };
 use futures::{FutureExt as _, StreamExt as _};
 use sqlx::PgPool;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
-use crate::{Config, answer::Answerer, embed::Questions, metrics, stops::Stops, turn};
+use crate::{Config, acknowledge::Acknowledger, answer::Answerer, embed::Questions, metrics, stops::Stops, turn};
 
 /// A message that shows no sign of life this long goes to another instance.
 const ACK_WAIT: Duration = Duration::from_secs(4);
@@ -72,10 +72,11 @@ pub(crate) fn start(worker: &Arc<Worker>) {
     let places = Arc::new(Semaphore::new(worker.config.max_turns));
     for p in 0..worker.log.partitions() {
         let (worker, places) = (Arc::clone(worker), Arc::clone(&places));
+        let over = Acknowledger::start(&worker.log, &worker.tasks);
         worker.tasks.clone().spawn(async move {
             let drain = worker.tasks.drain_token();
             while !drain.is_cancelled() {
-                if let Err(error) = consume(&worker, &places, Partition::Events(p)).await {
+                if let Err(error) = consume(&worker, &places, &over, Partition::Events(p)).await {
                     tracing::warn!(partition = p, %error, "turns cannot be taken for a moment");
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
@@ -84,7 +85,12 @@ pub(crate) fn start(worker: &Arc<Worker>) {
     }
 }
 
-async fn consume(worker: &Arc<Worker>, places: &Arc<Semaphore>, partition: Partition) -> Result<(), async_nats::Error> {
+async fn consume(
+    worker: &Arc<Worker>,
+    places: &Arc<Semaphore>,
+    over: &Acknowledger,
+    partition: Partition,
+) -> Result<(), async_nats::Error> {
     let consumer = consumer(&worker.log, partition).await?;
     let drain = worker.tasks.drain_token();
     loop {
@@ -111,7 +117,7 @@ async fn consume(worker: &Arc<Worker>, places: &Arc<Semaphore>, partition: Parti
                 }
             };
             let Some(message) = message else { break };
-            take(worker, places, message?).await?;
+            take(worker, places, over, message?).await?;
         }
     }
 }
@@ -142,6 +148,7 @@ async fn consumer(log: &Log, partition: Partition) -> Result<Consumer<pull::Conf
 async fn take(
     worker: &Arc<Worker>,
     places: &Arc<Semaphore>,
+    over: &Acknowledger,
     message: jetstream::Message,
 ) -> Result<(), async_nats::Error> {
     let recorded = match Recorded::from_message(&message) {
@@ -160,7 +167,8 @@ async fn take(
         ..
     }) = recorded.event
     else {
-        return message.ack().await;
+        over.acknowledge(message);
+        return Ok(());
     };
     let attempt = message
         .info()
@@ -173,21 +181,21 @@ async fn take(
         answer_id,
         attempt,
     };
-    let (worker, places) = (Arc::clone(worker), Arc::clone(places));
+    let (worker, places, over) = (Arc::clone(worker), Arc::clone(places), over.clone());
     worker
         .tasks
         .clone()
-        .spawn(async move { hold(worker, places, message, due).await });
+        .spawn(async move { hold(worker, places, over, message, due).await });
     Ok(())
 }
 
 /// Runs the turn while heartbeats hold its message, then lets the message go.
-async fn hold(worker: Arc<Worker>, places: Arc<Semaphore>, message: jetstream::Message, due: Due) {
+async fn hold(worker: Arc<Worker>, places: Arc<Semaphore>, over: Acknowledger, message: jetstream::Message, due: Due) {
     let _running = metrics::Running::begin();
     let (answer_id, attempt) = (due.answer_id, due.attempt);
     let mut turn = std::pin::pin!(answer(&worker, &places, due));
-    let mut heartbeat = tokio::time::interval(HEARTBEAT);
-    heartbeat.tick().await;
+    // Not `interval`: its first tick, though due at once, comes up to a millisecond later.
+    let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     let left = loop {
         tokio::select! {
             left = &mut turn => break left,
@@ -198,8 +206,8 @@ async fn hold(worker: Arc<Worker>, places: Arc<Semaphore>, message: jetstream::M
             }
         }
     };
-    let released = match left {
-        Left::Ended => message.ack().await,
+    let given_back = match left {
+        Left::Ended => return over.acknowledge(message),
         Left::Failed(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, message.id = %answer_id, "a turn is given back");
             metrics::turn_given_back();
@@ -212,15 +220,15 @@ async fn hold(worker: Arc<Worker>, places: Arc<Semaphore>, message: jetstream::M
             message.ack_with(AckKind::Nak(None)).await
         }
     };
-    if let Err(error) = released {
-        // It will be delivered again, and found to be over.
-        tracing::warn!(%error, message.id = %answer_id, "a turn's end could not be acknowledged");
+    if let Err(error) = given_back {
+        // It will be delivered again, when it shows no sign of life.
+        tracing::warn!(%error, message.id = %answer_id, "a turn could not be given back");
     }
     if worker.tasks.drain_token().is_cancelled()
         && let Err(error) = worker.log.client().flush().await
     {
         // The process ends when its tasks have: what is not sent by then is lost.
-        tracing::warn!(%error, message.id = %answer_id, "a turn's end could not be sent");
+        tracing::warn!(%error, message.id = %answer_id, "that a turn is given back could not be sent");
     }
 }
 

@@ -20,6 +20,22 @@ impl Scene {
         Self { stack, model }
     }
 
+    /// Messages that a responder has taken and not acknowledged.
+    async fn held(&self) -> usize {
+        let log = self.stack.log().await;
+        let mut held = 0;
+        for p in 0..log.partitions() {
+            let stream = log
+                .jetstream()
+                .get_stream(format!("EVENTS-{p}"))
+                .await
+                .expect("a partition");
+            let info = stream.consumer_info(format!("responder_{p}")).await;
+            held += info.expect("the responders' consumer").num_ack_pending;
+        }
+        held
+    }
+
     async fn responder(&self) -> Process {
         let url = self.model.url();
         self.stack
@@ -109,6 +125,7 @@ async fn a_responder_that_is_told_to_stop_finishes_its_turns() {
     assert_eq!(transcript.events(), ["token", "citations", "done"]);
     assert!(one.drained().await, "it ends");
     assert_eq!(visitor.messages().await[1]["content"], "Before and after.");
+    assert_eq!(scene.held().await, 0, "nothing is delivered again to the next");
 }
 
 #[tokio::test]
