@@ -22,9 +22,9 @@ pub struct Config {
     #[arg(long, env = "PROJECTOR_BATCH_EVENTS", default_value = "4000")]
     pub projector_batch_events: NonZeroUsize,
 
-    /// Milliseconds between two transactions of a busy partition, at least, unless a batch is full; an idle partition
-    /// applies an event at once
-    #[arg(long, env = "PROJECTOR_BATCH_LINGER_MS", default_value_t = 50)]
+    /// Milliseconds that an event waits for others, to be applied with them; longer while many partitions are busy, and not
+    /// at all when a batch is full
+    #[arg(long, env = "PROJECTOR_BATCH_LINGER_MS", default_value_t = 100)]
     pub projector_batch_linger_ms: u64,
 }
 

@@ -12,11 +12,10 @@ use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
     stream::{ConsumerError, ConsumerErrorKind, Stream},
 };
-use events::Log;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{BatchLimits, Slot, trouble::Trouble};
+use super::{Runner, Slot, trouble::Trouble};
 use crate::projection::Registered;
 
 /// A question for the next event is open this long: short, since one that a restarted server forgot is noticed by its end.
@@ -31,15 +30,17 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Events that the projection does not read only move its checkpoint, which a reader may wait for: at most this long.
 const UNREAD_LINGER: Duration = Duration::from_millis(250);
 
-/// The messages after a place in a partition. A quiet partition is asked for one message, which comes as soon as it is
-/// stored; a busy one for all there are, once per linger: one at a time they would cost the server, and us, several times
-/// as much.
+/// The messages after a place in a partition. A quiet partition is asked for one message, and when that has come and the
+/// linger is over, for all there are by then; a busy one for all there are, as often as the pace allows: one at a time they
+/// would cost the server, and us, several times as much.
 pub(super) struct Feed {
     projection: Arc<Registered>,
     consumer: PullConsumer,
-    limits: BatchLimits,
+    runner: Arc<Runner>,
     pull: Option<Pull>,
     then: Then,
+    /// Whether one has come, and the others that have come since are still to be asked for.
+    gathers: bool,
     /// Taken from the server, and not yet given on. Kept here, so that a call to [`Feed::next`] may be dropped.
     waiting: Vec<Message>,
     waiting_bytes: usize,
@@ -74,13 +75,12 @@ enum Then {
 impl Feed {
     /// Opens a consumer of `projection` for `slot` after `sequence`.
     pub(super) async fn open(
-        log: &Log,
+        runner: &Arc<Runner>,
         (projection, slot): (&Arc<Registered>, &Slot),
         sequence: u64,
-        limits: BatchLimits,
     ) -> Result<Self, Trouble> {
         let name = slot.version.consumer(slot.partition);
-        let stream = log.stream(slot.partition).await?;
+        let stream = runner.log.stream(slot.partition).await?;
         let config = pull::Config {
             durable_name: Some(name.clone()),
             deliver_policy: DeliverPolicy::ByStartSequence {
@@ -90,7 +90,7 @@ impl Feed {
             ack_wait: ACKNOWLEDGE_WAIT,
             // Nothing is lost with its state, and on disk the server would write and sync that ten times a second.
             memory_storage: true,
-            max_ack_pending: i64::try_from(limits.events.saturating_mul(4)).unwrap_or(i64::MAX),
+            max_ack_pending: i64::try_from(runner.limits.events.saturating_mul(4)).unwrap_or(i64::MAX),
             ..pull::Config::default()
         };
         delete(&stream, &name).await?;
@@ -101,9 +101,10 @@ impl Feed {
         Ok(Self {
             projection: Arc::clone(projection),
             consumer,
-            limits,
+            runner: Arc::clone(runner),
             pull: None,
             then: Then::AtOnce,
+            gathers: false,
             waiting: Vec::new(),
             waiting_bytes: 0,
             waiting_since: Instant::now(),
@@ -111,8 +112,8 @@ impl Feed {
         })
     }
 
-    /// The next batch: at once after a pause, else when it is full or the last one is long enough ago. One that holds nothing
-    /// for the projection waits longer. May be dropped while it waits; nothing is lost by that.
+    /// The next batch: when it is full, or was given the time to gather. One that holds nothing for the projection waits
+    /// longer. May be dropped while it waits; nothing is lost by that.
     pub(super) async fn next(&mut self) -> Result<Vec<Message>, Trouble> {
         while !self.is_batch() {
             if self.pull.is_none() {
@@ -131,8 +132,8 @@ impl Feed {
 
     /// Whether what waits is a batch, whether or not more comes.
     fn is_batch(&self) -> bool {
-        let is_full = self.waiting.len() >= self.limits.events || self.waiting_bytes >= BYTES_MAX;
-        let is_all = self.pull.as_ref().is_none_or(|pull| pull.is_patient);
+        let is_full = self.waiting.len() >= self.runner.limits.events || self.waiting_bytes >= BYTES_MAX;
+        let is_all = self.pull.as_ref().map_or(!self.gathers, |pull| pull.is_patient);
         let is_time = self.is_read || Instant::now() >= self.waiting_since + UNREAD_LINGER;
         is_full || (!self.waiting.is_empty() && is_all && is_time)
     }
@@ -141,7 +142,7 @@ impl Feed {
     async fn ask(&mut self) -> Result<(), Trouble> {
         let attempted = "read a partition";
         let is_patient = matches!(self.then, Then::Patiently);
-        let asked = if is_patient { 1 } else { self.limits.events };
+        let asked = if is_patient { 1 } else { self.runner.limits.events };
         let messages = if is_patient {
             self.consumer
                 .batch()
@@ -191,7 +192,14 @@ impl Feed {
             },
         };
         let Some(message) = message else {
-            self.then = pull.then(self.limits.linger);
+            self.gathers = pull.is_patient && pull.got > 0;
+            self.then = if pull.got == 0 {
+                Then::Patiently
+            } else if pull.got == pull.asked && !pull.is_patient {
+                Then::AtOnce
+            } else {
+                Then::At(self.runner.pace.next(self.runner.limits.linger))
+            };
             self.pull = None;
             return Ok(());
         };
@@ -205,19 +213,6 @@ impl Feed {
         self.is_read = self.is_read || self.projection.reads_subject(&message.subject);
         self.waiting.push(message);
         Ok(())
-    }
-}
-
-impl Pull {
-    /// What to ask after it has ended.
-    fn then(&self, linger: Duration) -> Then {
-        if self.got == 0 {
-            Then::Patiently
-        } else if self.got == self.asked && !self.is_patient {
-            Then::AtOnce
-        } else {
-            Then::At(Instant::now() + linger)
-        }
     }
 }
 

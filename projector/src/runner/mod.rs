@@ -17,6 +17,7 @@ pub(crate) mod gaps;
 mod intake;
 mod lag;
 mod lease;
+mod pace;
 mod partition;
 mod retry;
 mod share;
@@ -28,7 +29,7 @@ use edge::Tasks;
 use events::{EventId, Log, Partition};
 use sqlx::PgPool;
 
-use self::assignment::Assignment;
+use self::{assignment::Assignment, pace::Pace};
 use crate::{Config, metrics::Labels, projection::Registered, versions::VersionName};
 
 /// What all partitions of one process share.
@@ -40,6 +41,7 @@ pub(crate) struct Runner {
     /// Of this run of this process: who comes back after a pause finds out by it whether its partitions are still its own.
     worker_id: String,
     limits: BatchLimits,
+    pace: Pace,
 }
 
 /// How large a batch gets, and how long it waits for more.
@@ -79,6 +81,7 @@ impl Runner {
                 events: config.projector_batch_events.get(),
                 linger: Duration::from_millis(config.projector_batch_linger_ms),
             },
+            pace: Pace::new(),
         }
     }
 }

@@ -202,7 +202,7 @@ impl PartitionLoop {
         self.erased.passed(self.sequence);
         dead_letters::retry_unreadable(&runner.pool, slot).await?;
         self.blocked = dead_letters::blocked(&runner.pool, slot).await?;
-        Feed::open(&runner.log, (projection, slot), checkpoint.sequence, runner.limits).await
+        Feed::open(runner, (projection, slot), checkpoint.sequence).await
     }
 
     /// Whether the checkpoint is a place in the log that stands on the server now.
