@@ -16,6 +16,10 @@ const SURELY_WORKS: Duration = Duration::from_millis(500);
 /// A connection that does not answer within this has nobody at its other end, and is thrown away.
 const PING_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Planning the look-up of passages takes as long as running it on a small site, and several times as long when a connection
+/// is new; and no plan depends on what is asked.
+const PLANNED_ONCE: (&str, &str) = ("plan_cache_mode", "force_generic_plan");
+
 /// What the server does for us without being asked: no statement runs for ever, or for a client that is gone, and a session
 /// whose client went without a goodbye ends, with the locks of its transaction.
 const SESSION: [(&str, &str); 7] = [
@@ -169,10 +173,25 @@ fn missing(name: &str) -> SettingError {
 /// # Errors
 /// The address is no address.
 pub fn database(url: &str, role: &'static str) -> Result<PgPool, SettingError> {
+    Ok(connections(options(url, role)?))
+}
+
+/// The same, for whoever looks passages up.
+///
+/// # Errors
+/// The address is no address.
+pub fn database_of_passages(url: &str, role: &'static str) -> Result<PgPool, SettingError> {
+    Ok(connections(options(url, role)?.options([PLANNED_ONCE])))
+}
+
+fn options(url: &str, role: &'static str) -> Result<PgConnectOptions, SettingError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| SettingError("DATABASE_URL is no PostgreSQL address".to_owned()))?;
-    let options = options.application_name(role).options(SESSION);
-    Ok(PgPoolOptions::new()
+    Ok(options.application_name(role).options(SESSION))
+}
+
+fn connections(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
         .max_connections(24)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
@@ -192,7 +211,7 @@ pub fn database(url: &str, role: &'static str) -> Result<PgPool, SettingError> {
                 Ok(true)
             })
         })
-        .connect_lazy_with(options))
+        .connect_lazy_with(options)
 }
 
 async fn ping(connection: &mut PgConnection) -> sqlx::Result<()> {

@@ -121,7 +121,7 @@ pub async fn start(
 
     let (log, pool) = (
         infra.log(nats, "responder", clock.clone()).await?,
-        infra::database(database, "responder")?,
+        infra::database_of_passages(database, "responder")?,
     );
     roles.spawn(named(
         "responder",
@@ -179,7 +179,7 @@ impl Role {
             }
             Self::Responder(config) => {
                 let listener = bind(config.responder_addr, "RESPONDER_ADDR").await?;
-                let pool = infra::database(infra.required_database()?, "responder")?;
+                let pool = infra::database_of_passages(infra.required_database()?, "responder")?;
                 let log = infra.log(nats, "responder", clock).await?;
                 roles.spawn(named(
                     "responder",

@@ -49,7 +49,7 @@ impl Eval {
             .and_then(|text| questions::parse(&text))
             .with_context(|| format!("cannot read questions from {}", self.file.display()))?;
         let before = self.compare.as_ref().map(read_report).transpose()?;
-        let pool = infra::database(&infra.database_or_ups()?, "operator")?;
+        let pool = infra::database_of_passages(&infra.database_or_ups()?, "operator")?;
         let lookups = Lookups::new(pool, &self.embedding(infra)?).await?;
         let mut outcomes = Vec::with_capacity(questions.len());
         for asked in &questions {
