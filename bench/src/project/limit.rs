@@ -5,7 +5,7 @@ use std::time::Instant;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use events::{Log, Partition};
 use futures::{StreamExt as _, future::try_join_all};
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 
 use super::{
     fill::Row,
@@ -19,22 +19,33 @@ const TABLE: &str = "DROP TABLE IF EXISTS limit_rows;
         agent_id text NOT NULL, at timestamptz NOT NULL, event text NOT NULL, rule_id text NOT NULL, page text NOT NULL,
         partition integer NOT NULL, sequence bigint NOT NULL, PRIMARY KEY (partition, sequence)
     )";
+/// How a projection writes that may meet an event twice.
+const ON_CONFLICT: &str = "ON CONFLICT (partition, sequence) DO UPDATE SET event = excluded.event";
 const INSERT: &str = "INSERT INTO limit_rows (agent_id, at, event, rule_id, page, partition, sequence)
     SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bigint[])";
 
 /// Rows per second: one row per event, in transactions of a thousand, by `connections` at once.
 pub(crate) async fn insert(servers: &Servers, rows: &[Row], connections: u16) -> anyhow::Result<f64> {
+    write(servers, rows, (INSERT, connections)).await
+}
+
+/// The same by one connection, where a row that is there already is written again.
+pub(crate) async fn upsert(servers: &Servers, rows: &[Row]) -> anyhow::Result<f64> {
+    write(servers, rows, (&format!("{INSERT} {ON_CONFLICT}"), 1)).await
+}
+
+async fn write(servers: &Servers, rows: &[Row], (statement, connections): (&str, u16)) -> anyhow::Result<f64> {
     sqlx::raw_sql(TABLE).execute(&servers.pool).await?;
     let share = rows.len().div_ceil(usize::from(connections));
     let started = Instant::now();
     let shares = rows.chunks(share).zip(0..);
-    try_join_all(shares.map(|(rows, partition)| insert_share(&servers.pool, rows, partition))).await?;
+    try_join_all(shares.map(|(rows, partition)| write_share(&servers.pool, statement, rows, partition))).await?;
     let took = started.elapsed();
     sqlx::query("DROP TABLE limit_rows").execute(&servers.pool).await?;
     Ok(per_second(rows.len(), took))
 }
 
-async fn insert_share(pool: &PgPool, rows: &[Row], partition: i32) -> anyhow::Result<()> {
+async fn write_share(pool: &PgPool, statement: &str, rows: &[Row], partition: i32) -> anyhow::Result<()> {
     let mut sequence = 0;
     for batch in rows.chunks(BATCH) {
         let mut transaction = pool.begin().await?;
@@ -43,7 +54,7 @@ async fn insert_share(pool: &PgPool, rows: &[Row], partition: i32) -> anyhow::Re
             .await?;
         let sequences: Vec<i64> = batch.iter().zip(sequence..).map(|(_, sequence)| sequence).collect();
         sequence += i64::try_from(batch.len())?;
-        sqlx::query(INSERT)
+        sqlx::query(AssertSqlSafe(statement.to_owned()))
             .bind(batch.iter().map(|row| row.agent_id.as_str()).collect::<Vec<_>>())
             .bind(batch.iter().map(|row| row.at.to_offset_date_time()).collect::<Vec<_>>())
             .bind(batch.iter().map(|row| row.event).collect::<Vec<_>>())

@@ -49,6 +49,7 @@ async fn measure(servers: &Servers, events: usize, report: &mut Report) -> anyho
 async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> anyhow::Result<()> {
     let read = limit::read(&servers.log).await?;
     let alone = limit::insert(servers, &filled.rows, 1).await?;
+    let upserted = limit::upsert(servers, &filled.rows).await?;
     let before = limit::insert(servers, &filled.rows, PARTITIONS).await?;
     for projection in PROJECTIONS {
         let projector = Projector::start(servers, &["--only", projection])?;
@@ -58,11 +59,14 @@ async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> an
             let after = limit::insert(servers, &filled.rows, PARTITIONS).await?;
             // Of the events that it reads, those that become rows.
             let own = rate * filled.rows.len() as f64 / servers.events().await? as f64;
-            for (connections, limit) in [("one", alone), ("eight", f64::midpoint(before, after))] {
+            let all = f64::midpoint(before, after);
+            for (how, limit) in [
+                ("upserts", upserted),
+                ("inserts", alone),
+                ("inserts, eight at once", all),
+            ] {
                 report.row(
-                    format!(
-                        "rebuild of telemetry, its own events; limit: UNNEST of a row for each, {connections} at once"
-                    ),
+                    format!("rebuild of telemetry, its own events; limit: {how} of a row for each with UNNEST"),
                     events_per_second(own, Some(limit)),
                     "60000 events/s, ratio 0.50",
                 );
