@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use async_nats::{HeaderMap, Request, client::RequestErrorKind};
+use async_nats::{HeaderMap, Request, client::RequestErrorKind, jetstream::stream::LastRawMessageErrorKind};
 use bytes::Bytes;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Log, LogError, direct_get};
+use super::{Log, LogError, direct_get, execute::STALE_READ_PAUSE};
 use crate::{EventId, Partition};
 
 /// How long one publish is repeated: a cluster elects a new leader within about five seconds.
@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(3);
 
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
+
+/// How often replicas are asked before one of them has what the leader has.
+const REPLICA_ROUNDS: u32 = 10;
 
 /// The subject's last sequence is not the expected one.
 const WRONG_LAST_SEQUENCE: u64 = 10071;
@@ -125,10 +128,27 @@ impl Log {
             }
             tokio::time::sleep(RETRY_PAUSE).await;
             if unclear {
-                self.up().await?;
-                if let Some(sequence) = self.find(partition, messages, expected.unwrap_or(floor)).await? {
+                let place = (partition, expected.unwrap_or(floor));
+                if let Some(sequence) = self.find_patiently(place, messages, deadline).await? {
                     return Ok(sequence);
                 }
+            }
+        }
+    }
+
+    /// The same as [`Self::find`], until it is known: a batch has no id by which the server tells a repeat, so it is not published
+    /// again before.
+    async fn find_patiently(
+        &self,
+        (partition, floor): (Partition, u64),
+        messages: &[Outgoing],
+        deadline: Instant,
+    ) -> Result<Option<u64>, LogError> {
+        loop {
+            self.up().await?;
+            match self.find(partition, messages, floor).await {
+                Err(_) if Instant::now() < deadline => tokio::time::sleep(RETRY_PAUSE).await,
+                found => return found,
             }
         }
     }
@@ -209,19 +229,45 @@ impl Log {
         }
     }
 
-    /// The sequence of the last of `messages`, if it stands above `floor`.
+    /// The sequence of the last of `messages`, if it stands above `floor`: read from a replica that has all of the subject that
+    /// the leader has.
     async fn find(&self, partition: Partition, messages: &[Outgoing], floor: u64) -> Result<Option<u64>, LogError> {
         let Some(last) = messages.last() else {
             return Ok(None);
         };
-        let stored = direct_get::from(self, &partition.stream(), &last.subject, floor + 1).await?;
-        let id = format!("\"{}\"", last.event_id);
         // Batches carry no message id, so the id is looked for in the event itself.
-        Ok(stored
-            .iter()
-            .rev()
-            .find(|message| message.payload.windows(id.len()).any(|window| window == id.as_bytes()))
-            .map(|message| message.sequence))
+        let id = format!("\"{}\"", last.event_id);
+        let is_it = |payload: &[u8]| payload.windows(id.len()).any(|window| window == id.as_bytes());
+        let newest = if self.may_lag() {
+            self.newest(partition, &last.subject).await?
+        } else {
+            0
+        };
+        for round in 1..=REPLICA_ROUNDS {
+            let stored = direct_get::from(self, &partition.stream(), &last.subject, floor + 1).await?;
+            if let Some(found) = stored.iter().rev().find(|message| is_it(&message.payload)) {
+                return Ok(Some(found.sequence));
+            }
+            if stored.last().map_or(floor, |message| message.sequence) >= newest {
+                return Ok(None);
+            }
+            tokio::time::sleep(STALE_READ_PAUSE * round).await;
+        }
+        Err(LogError::Behind)
+    }
+
+    /// The last sequence on `subject`, by the word of the partition's leader; 0 when there is none.
+    async fn newest(&self, partition: Partition, subject: &str) -> Result<u64, LogError> {
+        match self
+            .stream(partition)
+            .await?
+            .get_last_raw_message_by_subject(subject)
+            .await
+        {
+            Ok(message) => Ok(message.sequence),
+            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(0),
+            Err(error) => Err(LogError::request("look for an event")(error)),
+        }
     }
 }
 
