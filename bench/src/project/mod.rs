@@ -1,5 +1,6 @@
 //! Read models on a large log, with the projector as a process of its own: the rate of a rebuild beside plain set-based
-//! inserts of one row per event (by one connection, and by as many as there are partitions), the lag under a steady load and beside a rebuild, and how long partitions take to move.
+//! upserts and inserts of one row per event (by one connection, and by as many as there are partitions), the lag under a steady
+//! load and beside a rebuild, and how long partitions take to move.
 
 pub(crate) mod fill;
 mod lag;
@@ -60,13 +61,9 @@ async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> an
             // Of the events that it reads, those that become rows.
             let own = rate * filled.rows.len() as f64 / servers.events().await? as f64;
             let all = f64::midpoint(before, after);
-            for (how, limit) in [
-                ("upserts", upserted),
-                ("inserts", alone),
-                ("inserts, eight at once", all),
-            ] {
+            for (how, limit) in [("one upserts", upserted), ("one inserts", alone), ("eight insert", all)] {
                 report.row(
-                    format!("rebuild of telemetry, its own events; limit: {how} of a row for each with UNNEST"),
+                    format!("rebuild of telemetry, its own events; limit: {how} a row for each with UNNEST"),
                     events_per_second(own, Some(limit)),
                     "60000 events/s, ratio 0.50",
                 );

@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 /// Between two small batches of a process.
-const INTERVAL: Duration = Duration::from_millis(5);
+const INTERVAL: Duration = Duration::from_millis(4);
 
 /// When the next small batch is due. Full batches, of who catches up, are not held back.
 #[derive(Debug)]
