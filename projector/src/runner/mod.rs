@@ -2,9 +2,9 @@
 //!
 //! - [`assignment`] is the once-a-second look at who lives and who has what; [`lease`] its statements, [`share`] its
 //!   arithmetic.
-//! - [`partition`] is the loop of one partition of one version. It reads by [`fetch`], tells erased from lost by [`gaps`],
-//!   sorts a batch by [`intake`], applies it by [`apply`] under the fence of [`checkpoint`], and sets aside what cannot be
-//!   applied by [`dead_letters`].
+//! - [`partition`] is the loop of one partition of one version. It reads by [`fetch`], at the [`pace`] that all of a process share,
+//!   tells erased from lost by [`gaps`], sorts a batch by [`intake`], applies it by [`apply`] under the fence of
+//!   [`checkpoint`], and sets aside what cannot be applied by [`dead_letters`].
 //! - [`lag`] is how far partitions are behind, for figures.
 //! - [`trouble`] is what interrupts that loop, and [`retry`] when it goes on.
 
