@@ -87,6 +87,8 @@ impl Options {
             .get_or_insert_with(|| jwt::WIDGET_SECRET.to_owned().into());
         configs.command_api.operator_jwt_secret = Some(jwt::OPERATOR_SECRET.to_owned().into());
         configs.read_api.operator_jwt_secret = Some(jwt::OPERATOR_SECRET.to_owned().into());
+        // Tests wait for read models all the time.
+        configs.projector.projector_batch_linger_ms = 5;
         configs
     }
 }
