@@ -6,9 +6,10 @@ use std::{collections::HashSet, time::Duration};
 
 use axum::extract::State;
 use edge::Committed;
-use events::{ReceiptId, log::Erasure};
+use events::{ReceiptId, conversation::Conversation, log::Erasure};
 use serde::Serialize;
 
+use super::stop_message::tell_responder;
 use crate::{
     app::App,
     error::ApiError,
@@ -37,6 +38,7 @@ pub async fn erase_me(
     LeavingVisitor(visitor): LeavingVisitor,
 ) -> Result<Committed<ErasureReceipt>, ApiError> {
     let (agent_id, visitor_id, meta) = (visitor.agent_id, visitor.visitor_id, visitor.meta());
+    let conversation = app.log.load::<Conversation>(&visitor.conversation()).await?;
     let erased = if visitor.is_revoked(&app) {
         // The token dies first: whoever was then told that the log is away has to be able to ask again.
         let own = HashSet::from([visitor.conversation_id]);
@@ -45,6 +47,10 @@ pub async fn erase_me(
     } else {
         app.log.erase_visitor(agent_id, visitor_id, meta).await?
     };
+    if let Some(answer_id) = conversation.state.last_turn() {
+        // It has nowhere to go, and whoever watches it should not see more of it.
+        tell_responder(&app.log, visitor.conversation(), answer_id).await;
+    }
     let Erasure { receipt_id, position } = erased;
     let revoked = tokio::time::timeout(REVOCATION_PATIENCE, wait_until_revoked(&app, &visitor)).await;
     if revoked.is_err() {

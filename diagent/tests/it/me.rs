@@ -235,6 +235,27 @@ async fn an_answer_that_is_being_written_does_not_come_back() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_being_written_ends_with_its_visitor() {
+    let stack = Stack::with_model().await;
+    let visitor = stack.agent().await.visitor().await;
+    let mut script = stack.model().script();
+    let mut stream = visitor.stream_message(&script.question(), "c1").await;
+    let mut call = script.call().await;
+    call.say("It is said that ");
+    stream.token().await;
+
+    visitor.erase().await.data(202);
+
+    call.gone().await;
+    let ended = stream.to_end().await;
+    assert_eq!(
+        ended.events(),
+        ["citations", "done"],
+        "it was stopped, and did not fail"
+    );
+}
+
+#[tokio::test]
 async fn what_was_said_of_an_erased_visitor_cannot_be_resumed() {
     let stack = Stack::shared().await;
     let agent = stack.agent().await;
