@@ -145,6 +145,14 @@ async fn submissions_that_race_are_all_kept() {
 }
 
 #[tokio::test]
+async fn of_submissions_of_one_visitor_that_race_one_creates_the_lead() {
+    let visitor = agent().await.visitor().await;
+    let submitted = join_all((0..4).map(|_| submit(&visitor, "hasty@example.com"))).await;
+    let created = submitted.iter().filter(|(status, _)| *status == 201).count();
+    assert_eq!(created, 1, "{submitted:?}");
+}
+
+#[tokio::test]
 async fn every_wrong_field_is_named() {
     let agent = agent().await;
     let visitor = agent.busy_visitor().await;
