@@ -262,7 +262,8 @@ impl PartitionLoop {
             match intake.place(info.stream_sequence) {
                 Place::Behind => continue,
                 Place::Next => {}
-                Place::After(gap) => self.erased.explain(&runner.log, slot.partition, gap).await?,
+                // A question that was lost with its connection has no end of its own.
+                Place::After(gap) => in_time(self.erased.explain(&runner.log, slot.partition, gap)).await?,
             }
             intake.take((message, &info), slot.partition, projection, &mut self.blocked);
         }
