@@ -17,11 +17,12 @@ use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, pull},
     stream::LastRawMessageErrorKind,
 };
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::TryStreamExt as _;
 
 use super::{
     ExecuteError, Log, LogError,
     execute::STALE_READ_PAUSE,
+    fetched::next_fetched,
     read::visitor_filters,
     snapshots,
     streams::{SNAPSHOTS, TOKENS},
@@ -279,8 +280,8 @@ impl Log {
             let batch = consumer.fetch().max_messages(1_000).messages();
             let mut batch = batch.await.map_err(LogError::request(attempted))?;
             let mut got = 0;
-            while let Some(message) = batch.next().await {
-                listed.add(owner, &message.map_err(LogError::request(attempted))?)?;
+            while let Some(message) = next_fetched(&mut batch).await.map_err(LogError::request(attempted))? {
+                listed.add(owner, &message)?;
                 got += 1;
             }
             left = if got == 0 { 0 } else { left.saturating_sub(got) };

@@ -12,6 +12,7 @@ mod direct_get;
 mod erase;
 mod error;
 mod execute;
+mod fetched;
 mod frames;
 mod group_commit;
 mod publish;
@@ -30,6 +31,7 @@ pub use self::{
     erase::Erasure,
     error::{ExecuteError, LogError, ReadError},
     execute::{Loaded, Receipt},
+    fetched::next_fetched,
     frames::{FrameWriter, FramesPage},
     revocations::{Erased, Revocations},
     store::{Loading, Stored},

@@ -13,9 +13,9 @@ use async_nats::jetstream::{
 };
 use events::{
     Log, LogEvent, Partition, Recorded, Timestamp,
+    log::next_fetched,
     visitor::{SequenceRange, VisitorEvent},
 };
-use futures::StreamExt as _;
 
 use super::trouble::{Alarm, Trouble};
 
@@ -130,8 +130,7 @@ impl Erased {
             let batch = consumer.fetch().max_messages(FETCH).messages().await;
             let mut batch = batch.map_err(Trouble::request(attempted))?;
             let mut read = 0;
-            while let Some(message) = batch.next().await {
-                let message = message.map_err(Trouble::request(attempted))?;
+            while let Some(message) = next_fetched(&mut batch).await.map_err(Trouble::request(attempted))? {
                 read += 1;
                 if message
                     .payload

@@ -262,8 +262,7 @@ impl PartitionLoop {
             match intake.place(info.stream_sequence) {
                 Place::Behind => continue,
                 Place::Next => {}
-                // A question that was lost with its connection has no end of its own.
-                Place::After(gap) => in_time(self.erased.explain(&runner.log, slot.partition, gap)).await?,
+                Place::After(gap) => self.erased.explain(&runner.log, slot.partition, gap).await?,
             }
             intake.take((message, &info), slot.partition, projection, &mut self.blocked);
         }

@@ -10,8 +10,7 @@ use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
 };
 use backon::{ExponentialBuilder, Retryable as _};
-use events::{Partition, Position, Recorded, Subject, visitor::SequenceRange};
-use futures::StreamExt as _;
+use events::{Partition, Position, Recorded, Subject, log::next_fetched, visitor::SequenceRange};
 use sqlx::{Acquire as _, PgConnection};
 
 use super::{Compared, Progress, Standing, VerifyError};
@@ -284,8 +283,10 @@ async fn fetch_once(consumer: &PullConsumer, to: u64) -> Result<Vec<(u64, Messag
     let fetch = consumer.fetch().max_messages(BATCH).messages().await;
     let mut messages = fetch.map_err(VerifyError::request(attempted))?;
     let mut batch = Vec::with_capacity(BATCH);
-    while let Some(message) = messages.next().await {
-        let message = message.map_err(VerifyError::request(attempted))?;
+    while let Some(message) = next_fetched(&mut messages)
+        .await
+        .map_err(VerifyError::request(attempted))?
+    {
         let sequence = message.info().map_err(VerifyError::request(attempted))?.stream_sequence;
         if sequence <= to {
             batch.push((sequence, message));
