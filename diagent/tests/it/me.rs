@@ -3,7 +3,7 @@
 use events::{Subject, cloud_event::Meta, telemetry::TelemetryEvent};
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Stack, Visitor, until};
+use crate::support::{Agent, Stack, Visitor, model::Call, sse::Sse, until};
 
 /// A visitor who has done a bit of everything, with words that nobody else uses.
 async fn busy(agent: &Agent, word: &str) -> Visitor {
@@ -205,16 +205,22 @@ async fn a_receipt_is_for_its_own_workspace() {
         .refusal(404, "erasure_not_found");
 }
 
-#[tokio::test]
-async fn an_answer_that_is_being_written_does_not_come_back() {
-    let stack = Stack::with_model().await;
-    let agent = stack.agent().await;
-    let visitor = agent.visitor().await;
+/// An answer that has begun, as the visitor reads it and as the model says it.
+async fn being_answered(stack: &Stack, visitor: &Visitor) -> (Sse, Call) {
     let mut script = stack.model().script();
     let mut stream = visitor.stream_message(&script.question(), "c1").await;
     let mut call = script.call().await;
     call.say("It is said that ");
     stream.token().await;
+    (stream, call)
+}
+
+#[tokio::test]
+async fn an_answer_that_is_being_written_does_not_come_back() {
+    let stack = Stack::with_model().await;
+    let agent = stack.agent().await;
+    let visitor = agent.visitor().await;
+    let (mut stream, mut call) = being_answered(&stack, &visitor).await;
 
     visitor.erase().await.data(202);
     call.say("you were here.");
@@ -238,11 +244,7 @@ async fn an_answer_that_is_being_written_does_not_come_back() {
 async fn an_answer_that_is_being_written_ends_with_its_visitor() {
     let stack = Stack::with_model().await;
     let visitor = stack.agent().await.visitor().await;
-    let mut script = stack.model().script();
-    let mut stream = visitor.stream_message(&script.question(), "c1").await;
-    let mut call = script.call().await;
-    call.say("It is said that ");
-    stream.token().await;
+    let (stream, call) = being_answered(&stack, &visitor).await;
 
     visitor.erase().await.data(202);
 
