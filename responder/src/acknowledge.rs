@@ -24,7 +24,7 @@ impl Acknowledger {
             acknowledge_all(over, drain).await;
             if let Err(error) = log.client().flush().await {
                 // The process ends when its tasks have: what is not sent by then is delivered again, and found to be over.
-                tracing::warn!(%error, "the ends of the last turns could not be sent");
+                tracing::warn!(%error, "the last acknowledgements could not be sent");
             }
         });
         Self(sender)
@@ -45,7 +45,7 @@ async fn acknowledge_all(mut over: mpsc::UnboundedReceiver<Message>, drain: toki
         let mut next = Some(message);
         while let Some(message) = next {
             if let Err(error) = message.ack().await {
-                tracing::warn!(%error, "a turn's end could not be acknowledged: it will be delivered again, and found to be over");
+                tracing::warn!(%error, "what is over could not be acknowledged: it will be delivered again, and found to be over");
             }
             next = over.try_recv().ok();
         }
