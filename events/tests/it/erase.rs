@@ -128,6 +128,30 @@ async fn an_erased_state_is_not_remembered_anywhere() {
 }
 
 #[tokio::test]
+async fn a_snapshot_that_was_saved_during_the_erasure_goes_when_somebody_looks_again() {
+    let Bench { log, nats: _nats } = Bench::start().await;
+    let someone = Someone::new();
+    run(&log, &someone.conversation(), post("my secret")).await;
+    let loaded = log.load::<Conversation>(&someone.conversation()).await.expect("state");
+    log.erase_visitor(AGENT, someone.visitor_id, &Meta::default())
+        .await
+        .expect("erased");
+    log.save_snapshot(&someone.conversation(), &loaded)
+        .await
+        .expect("a snapshot");
+
+    let own = HashSet::from([someone.conversation_id]);
+    let finished = log
+        .finish_erasure(AGENT, (someone.visitor_id, &own), &Meta::default())
+        .await
+        .expect("the log");
+
+    assert!(finished.is_none(), "no event came late");
+    let snapshots = log.jetstream().get_stream("SNAPSHOTS").await.expect("the stream");
+    assert_eq!(snapshots.cached_info().state.messages, 0);
+}
+
+#[tokio::test]
 async fn what_comes_after_an_erasure_is_not_added_to_what_was_before_it() {
     let Bench { log, nats } = Bench::start().await;
     let other = connect(&nats).await;
