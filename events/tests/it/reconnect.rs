@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream::consumer::pull;
 use embedded::testing;
 use events::{
     Clock, Log, MessageId, Partition,
     cloud_event::Meta,
     conversation::Conversation,
     directory::Directory,
-    log::{Counter, ExecuteError, FrameWriter, LogConfig, LogError},
+    log::{Counter, ExecuteError, FrameWriter, LogConfig, LogError, next_fetched},
     tokens::FrameBody,
 };
 
@@ -143,4 +144,22 @@ async fn what_a_restart_takes_from_memory_is_made_again() {
     writer.send(done).await.expect("a frame");
     let stored = log.frames_after(conversation_id, answer_id, 0).await.expect("frames");
     assert_eq!(stored.len(), 1, "answers can be resumed again");
+}
+
+#[tokio::test]
+async fn a_fetch_from_a_server_that_gives_no_sign_ends() {
+    let Bench { log, nats } = Bench::start().await;
+    let stream = log.jetstream().get_stream("CONTROL").await.expect("the stream");
+    let consumer = stream
+        .create_consumer(pull::Config::default())
+        .await
+        .expect("a consumer");
+    nats.pause();
+
+    // One that is only about to stop still answers.
+    let mut is_answered = true;
+    while is_answered {
+        let mut batch = consumer.fetch().messages().await.expect("it is sent");
+        is_answered = next_fetched(&mut batch).await.is_ok();
+    }
 }
