@@ -68,6 +68,8 @@ mod tests {
             { "id": "a", "pages": ["/pricing"], "trigger": { "type": "scroll", "percent": 40 },
               "action": { "type": "nudge", "message": "m", "cta": { "label": "l", "prompt": "p" } } },
             { "id": "b", "trigger": { "type": "scroll", "percent": 60 }, "action": { "type": "open" } },
+            { "id": "c", "trigger": { "type": "time", "seconds": 5 },
+              "action": { "type": "nudge", "message": "m", "cta": { "label": "l", "prompt": "p" } } },
             { "type": "answer", "questions": ["Open?"], "answer": "Yes.", "url": "https://your-site.com/hours" },
             { "id": "r1", "type": "scroll", "percent": 50 },
             {},
@@ -77,13 +79,14 @@ mod tests {
         let typed: Vec<BehaviorRule> = serde_json::from_value(rules.clone()).expect("typed rules");
         assert_eq!(
             typed.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(),
-            ["a", "rule-3"]
+            ["a", "c", "rule-4"]
         );
         assert_eq!(
             rules[0]["conditions"],
             json!({ "scroll_percent": 40, "url_patterns": ["/pricing"] })
         );
-        assert_eq!(typed[1].curated().map(|curated| curated.answer.as_str()), Some("Yes."));
+        assert_eq!(rules[1]["conditions"], json!({ "idle_seconds": 5 }));
+        assert_eq!(typed[2].curated().map(|curated| curated.answer.as_str()), Some("Yes."));
     }
 
     #[test]

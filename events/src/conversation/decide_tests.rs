@@ -70,6 +70,13 @@ fn an_answer_is_given_once() {
 }
 
 #[test]
+fn a_late_answer_to_an_earlier_message_is_not_taken_for_the_one_that_is_waited_for() {
+    given([posted(FIRST), failed(FIRST), posted(SECOND)])
+        .when(complete(FIRST))
+        .then_expect_error(Refusal::TurnNotOpen);
+}
+
+#[test]
 fn nobody_waits_for_an_answer_that_was_cleared_closed_or_taken_over() {
     for end in [cleared(), closed(), claimed("ann")] {
         given([posted(FIRST), end])

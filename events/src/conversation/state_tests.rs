@@ -33,6 +33,53 @@ fn the_state_says_what_happened_last() {
 }
 
 #[test]
+fn a_turn_is_open_and_whoever_claims_has_the_conversation() {
+    let state = folded([posted(FIRST)]);
+    let open = state.open_turn().expect("a turn");
+    assert_eq!((open.message_id, open.answer_id), (message(FIRST), answer(FIRST)));
+
+    let state = folded([posted(FIRST), claimed("ann")]);
+    assert_eq!(state.open_turn(), None);
+    assert_eq!(state.claimed_by(), Some(&operator("ann")));
+}
+
+#[test]
+fn an_answer_is_shown_with_all_that_was_said_of_it_and_a_reply_with_who_wrote_it() {
+    let source = crate::conversation::Citation {
+        id: 1,
+        url: "https://your-site.com/returns#how".to_owned(),
+        title: Some("Returns".to_owned()),
+        snippet: None,
+    };
+    let mut unsure = answered(FIRST);
+    if let Event::MessageAnswered {
+        citations,
+        low_confidence,
+        finish_reason,
+        ..
+    } = &mut unsure
+    {
+        citations.push(source.clone());
+        *low_confidence = true;
+        *finish_reason = FinishReason::Stopped;
+    }
+    let reply = Event::MessageReplied {
+        message_id: answer(SECOND),
+        content: "I am here.".into(),
+        operator: operator("ann"),
+        at: now(),
+    };
+
+    let state = folded([posted(FIRST), unsure, claimed("ann"), reply]);
+
+    let said: Vec<_> = state.recent_messages().skip(1).collect();
+    assert_eq!(said[0].citations, [source]);
+    assert_eq!(said[0].low_confidence, Some(true));
+    assert_eq!(said[0].finish_reason, Some(FinishReason::Stopped));
+    assert_eq!(said[1].author, Some(operator("ann").name));
+}
+
+#[test]
 fn a_rating_is_of_one_answer_and_is_no_message() {
     let rated = Event::MessageRated {
         message_id: answer(FIRST),
