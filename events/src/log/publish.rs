@@ -28,6 +28,9 @@ const WRITE_IN_FLIGHT: u64 = 10164;
 /// On a cluster: the server cannot tell yet, try again.
 const TRY_AGAIN: u64 = 10158;
 
+/// A message of a batch has an id that was stored within the last two minutes: an earlier try of the same batch.
+const REPEATED: u64 = 10201;
+
 /// The stream is full, or its disk is: asking again at once would only add to it.
 const NOT_KEPT: u64 = 10077;
 
@@ -91,7 +94,7 @@ enum Attempt {
     Conflict,
     /// Known not to be stored; may work in a moment.
     NotNow(LogError),
-    /// Stored or not: the answer is missing.
+    /// Stored or not, or where: the answer is missing, or was another's.
     Unclear,
 }
 
@@ -136,8 +139,7 @@ impl Log {
         }
     }
 
-    /// The same as [`Self::find`], until it is known: a batch has no id by which the server tells a repeat, so it is not published
-    /// again before.
+    /// The same as [`Self::find`], until it is known: a batch that was repeated is not published again before.
     async fn find_patiently(
         &self,
         (partition, floor): (Partition, u64),
@@ -164,17 +166,16 @@ impl Log {
         };
         let headers = |message: &Outgoing, index: usize| {
             let mut headers = HeaderMap::new();
-            match &batch {
-                Some(batch) => {
-                    headers.insert(BATCH_ID, batch.as_str());
-                    headers.insert(BATCH_SEQUENCE, (index + 1).to_string());
-                }
-                None => headers.insert(MESSAGE_ID, message.event_id.to_string()),
+            if let Some(batch) = &batch {
+                headers.insert(BATCH_ID, batch.as_str());
+                headers.insert(BATCH_SEQUENCE, (index + 1).to_string());
             }
-            if index == 0
-                && let Some(expected) = expected
-            {
-                headers.insert(EXPECTED_SEQUENCE, expected.to_string());
+            if index == 0 {
+                // One for a whole batch: the server remembers each for two minutes, and refuses all of a batch for one.
+                headers.insert(MESSAGE_ID, message.event_id.to_string());
+                if let Some(expected) = expected {
+                    headers.insert(EXPECTED_SEQUENCE, expected.to_string());
+                }
             }
             headers
         };
@@ -197,6 +198,7 @@ impl Log {
             Ok(Acknowledgement::Refused { error }) => match error.err_code {
                 WRONG_LAST_SEQUENCE => Attempt::Conflict,
                 WRITE_IN_FLIGHT | TRY_AGAIN => Attempt::NotNow(error.into()),
+                REPEATED => Attempt::Unclear,
                 NOT_KEPT => return Err(error.into()),
                 _ if error.code == 503 => Attempt::NotNow(error.into()),
                 _ => return Err(error.into()),
@@ -235,7 +237,7 @@ impl Log {
         let Some(last) = messages.last() else {
             return Ok(None);
         };
-        // Batches carry no message id, so the id is looked for in the event itself.
+        // Only the first of a batch carries a message id, so the last one's is looked for in the event itself.
         let id = format!("\"{}\"", last.event_id);
         let is_it = |payload: &[u8]| payload.windows(id.len()).any(|window| window == id.as_bytes());
         let newest = if self.may_lag() {

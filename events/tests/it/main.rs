@@ -11,6 +11,7 @@ mod directory;
 mod erase;
 mod execute;
 mod golden;
+mod late_batch;
 mod reconnect;
 mod support;
 mod tokens;
