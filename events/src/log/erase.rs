@@ -132,7 +132,7 @@ impl Log {
 
     /// Erases the visitor if something of these conversations is left: an erasure did not come to its end, or a server that was
     /// away stored late what it had been given before. None when no event is left; whoever came back since has other
-    /// conversations. A snapshot that was saved while its conversation was erased goes in any case.
+    /// conversations. Frames that were sent and snapshots that were saved during the erasure go in any case.
     ///
     /// # Errors
     /// The log cannot be read or written.
@@ -143,14 +143,12 @@ impl Log {
         meta: &Meta,
     ) -> Result<Option<Erasure>, LogError> {
         let owner = self.owner(agent_id, visitor_id);
-        for &conversation_id in conversations {
-            self.purge_snapshot(&Subject::Conversation {
-                agent_id,
-                visitor_id,
-                conversation_id,
-            })
-            .await?;
-        }
+        let subjects = conversations.iter().map(|&conversation_id| Subject::Conversation {
+            agent_id,
+            visitor_id,
+            conversation_id,
+        });
+        self.purge_beside(subjects).await?;
         let listed = self.list_events(owner).await?;
         if listed.conversations.is_disjoint(conversations) {
             return Ok(None);
@@ -175,7 +173,7 @@ impl Log {
             named.append(&mut listed.named);
             named.extend(&listed.sequences);
             let position = self.entomb(owner, receipt_id, &named, meta).await?;
-            self.purge_beside(&listed.subjects).await?;
+            self.purge_beside(listed.subjects.iter().copied()).await?;
             self.purge_events(owner, listed.sequences.last().copied().unwrap_or(0))
                 .await?;
             self.forget(owner, &listed.subjects);
@@ -298,36 +296,28 @@ impl Log {
     }
 
     /// Frames and snapshots of the visitor's conversations.
-    async fn purge_beside(&self, subjects: &HashSet<Subject>) -> Result<(), LogError> {
+    async fn purge_beside(&self, subjects: impl Iterator<Item = Subject>) -> Result<(), LogError> {
         let attempted = "purge a visitor's frames";
-        let tokens = self.jetstream().get_stream_no_info(TOKENS).await;
-        let tokens = tokens.map_err(LogError::request(attempted))?;
+        let open = async |name| self.jetstream().get_stream_no_info(name).await;
+        let tokens = open(TOKENS).await.map_err(LogError::request(attempted))?;
+        let snapshots = open(SNAPSHOTS).await.map_err(LogError::request(attempted))?;
         for subject in subjects {
             let Subject::Conversation { conversation_id, .. } = subject else {
                 continue;
             };
             let frames = tokens.purge().filter(format!("tok.{conversation_id}.>"));
             frames.await.map_err(LogError::request(attempted))?;
-            self.purge_snapshot(subject).await?;
+            let snapshot = snapshots::subject_text(&subject, self.partitions());
+            // A purge of nothing is not free, and most conversations have none.
+            match snapshots.get_last_raw_message_by_subject(&snapshot).await {
+                Ok(_) => {
+                    let purge = snapshots.purge().filter(snapshot);
+                    purge.await.map_err(LogError::request(attempted))?;
+                }
+                Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {}
+                Err(error) => return Err(LogError::request(attempted)(error)),
+            }
         }
         Ok(())
-    }
-
-    async fn purge_snapshot(&self, subject: &Subject) -> Result<(), LogError> {
-        let attempted = "purge a snapshot";
-        let snapshots = self.jetstream().get_stream_no_info(SNAPSHOTS).await;
-        let snapshots = snapshots.map_err(LogError::request(attempted))?;
-        let snapshot = snapshots::subject_text(subject, self.partitions());
-        // A purge of nothing is not free, and most conversations have none.
-        match snapshots.get_last_raw_message_by_subject(&snapshot).await {
-            Ok(_) => {
-                let purge = snapshots.purge().filter(snapshot);
-                purge.await.map_err(LogError::request(attempted))?;
-                self.shared.caches.forget(subject);
-                Ok(())
-            }
-            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(()),
-            Err(error) => Err(LogError::request(attempted)(error)),
-        }
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use events::{
-    ConversationId, LogEvent, Partition, Subject, Timestamp,
+    ConversationId, LogEvent, MessageId, Partition, Subject, Timestamp,
     cloud_event::Meta,
     conversation::Conversation,
+    log::FrameWriter,
+    tokens::FrameBody,
     visitor::{Command, SequenceRange, Visitor, VisitorEvent},
 };
 
@@ -128,27 +130,46 @@ async fn an_erased_state_is_not_remembered_anywhere() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_was_saved_during_the_erasure_goes_when_somebody_looks_again() {
+async fn frames_and_snapshots_go_as_well_and_those_of_meanwhile_when_somebody_looks_again() {
     let Bench { log, nats: _nats } = Bench::start().await;
     let someone = Someone::new();
+    let (conversation_id, answer_id) = (someone.conversation_id, MessageId::generate());
+    let mut writer = FrameWriter::begin(&log, (conversation_id, answer_id), 1, log.clock().now())
+        .await
+        .expect("a writer");
     run(&log, &someone.conversation(), post("my secret")).await;
     let loaded = log.load::<Conversation>(&someone.conversation()).await.expect("state");
+    let mut answer = async || {
+        let citations = vec![];
+        writer.send(FrameBody::Citations { citations }).await.expect("sent");
+        log.save_snapshot(&someone.conversation(), &loaded)
+            .await
+            .expect("a snapshot");
+    };
+    let left = async || {
+        let mut left = 0;
+        for name in ["TOKENS", "SNAPSHOTS"] {
+            let stream = log.jetstream().get_stream(name).await.expect("the stream");
+            left += stream.cached_info().state.messages;
+        }
+        left
+    };
+    answer().await;
+    assert!(left().await >= 2);
+
     log.erase_visitor(AGENT, someone.visitor_id, &Meta::default())
         .await
         .expect("erased");
-    log.save_snapshot(&someone.conversation(), &loaded)
-        .await
-        .expect("a snapshot");
+    assert_eq!(left().await, 0);
 
-    let own = HashSet::from([someone.conversation_id]);
+    answer().await;
+    let own = HashSet::from([conversation_id]);
     let finished = log
         .finish_erasure(AGENT, (someone.visitor_id, &own), &Meta::default())
         .await
         .expect("the log");
-
     assert!(finished.is_none(), "no event came late");
-    let snapshots = log.jetstream().get_stream("SNAPSHOTS").await.expect("the stream");
-    assert_eq!(snapshots.cached_info().state.messages, 0);
+    assert_eq!(left().await, 0);
 }
 
 #[tokio::test]

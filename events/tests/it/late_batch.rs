@@ -6,7 +6,7 @@ use events::{Clock, Log, cloud_event::Meta, log::LogConfig};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::{Notify, Semaphore, watch},
+    sync::{Notify, Semaphore},
 };
 
 use crate::support::{Bench, Someone, config, recorded};
