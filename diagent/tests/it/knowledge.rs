@@ -117,7 +117,7 @@ async fn private_addresses_are_refused_unless_allowed() {
 }
 
 #[tokio::test]
-async fn a_redirect_leads_to_no_private_host_but_the_one_that_was_allowed() {
+async fn neither_a_redirect_nor_a_sitemap_leads_to_a_private_host_but_the_one_that_was_allowed() {
     let agent = Stack::shared().await.agent().await;
     let (site, neighbour) = (Site::start().await, Site::start().await);
     site.page(
@@ -128,6 +128,12 @@ async fn a_redirect_leads_to_no_private_host_but_the_one_that_was_allowed() {
     let port = neighbour.origin.rsplit(':').next().expect("a port");
     site.put("/away", 302, &format!("{}/", neighbour.origin), "");
     site.put("/name", 302, &format!("http://localhost:{port}/"), "");
+    neighbour.put("/sitemap.xml", 200, "application/xml", "<urlset/>");
+    let index = format!(
+        "<sitemapindex><sitemap><loc>{}/sitemap.xml</loc></sitemap></sitemapindex>",
+        neighbour.origin
+    );
+    site.put("/sitemap.xml", 200, "application/xml", &index);
 
     let crawled = agent.crawl(&site, &[]).await;
 

@@ -29,11 +29,11 @@ const RETRY_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A client that goes where it may go, and no faster than it should.
 pub(super) struct Fetcher {
-    /// For the hosts that the crawl was sent to.
+    /// For the host that the crawl was sent to, if it may be a private one.
     client: Client,
-    /// For those that redirects lead to: whoever may see one private host was not told of its neighbours.
+    /// For those that redirects and sitemaps lead to: whoever may see one private host was not told of its neighbours.
     public: Client,
-    allows_private: bool,
+    private: Option<Url>,
     delay: Duration,
     next_start: Mutex<Instant>,
 }
@@ -72,8 +72,8 @@ pub(super) enum FetchError {
 }
 
 impl Fetcher {
-    /// One request begins at least `delay` after the other.
-    pub(super) fn new(allows_private: bool, delay: Duration) -> reqwest::Result<Self> {
+    /// One request begins at least `delay` after the other. The host of `private` may be a private one.
+    pub(super) fn new(private: Option<Url>, delay: Duration) -> reqwest::Result<Self> {
         let builder = || {
             Client::builder()
                 .user_agent(USER_AGENT)
@@ -83,7 +83,7 @@ impl Fetcher {
                 .timeout(TIMEOUT)
         };
         let public = builder().dns_resolver(PublicOnly::new()).build()?;
-        let client = if allows_private {
+        let client = if private.is_some() {
             builder().build()?
         } else {
             public.clone()
@@ -91,7 +91,7 @@ impl Fetcher {
         Ok(Self {
             client,
             public,
-            allows_private,
+            private,
             delay,
             next_start: Mutex::new(Instant::now()),
         })
@@ -113,10 +113,9 @@ impl Fetcher {
         bytes_max: usize,
         wants: fn(&str) -> bool,
     ) -> Result<Fetched, FetchError> {
-        let asked = url;
         let mut url = url.clone();
         for _ in 0..=REDIRECTS_MAX {
-            let allows_private = self.allows_private && is_same_host(asked, &url);
+            let allows_private = self.private.as_ref().is_some_and(|private| is_same_host(private, &url));
             let answer = self.ask(&url, validators, allows_private).await?;
             if !answer.status().is_redirection() || answer.status() == StatusCode::NOT_MODIFIED {
                 return read(url, answer, bytes_max, wants).await;
@@ -174,9 +173,9 @@ impl Fetcher {
     }
 }
 
-/// Whether `target` is where `asked` is, perhaps by another scheme.
-fn is_same_host(asked: &Url, target: &Url) -> bool {
-    asked.host() == target.host() && asked.port() == target.port()
+/// Whether both are at one place, perhaps by another scheme.
+fn is_same_host(one: &Url, other: &Url) -> bool {
+    one.host() == other.host() && one.port() == other.port()
 }
 
 async fn read(url: Url, answer: Response, bytes_max: usize, wants: fn(&str) -> bool) -> Result<Fetched, FetchError> {

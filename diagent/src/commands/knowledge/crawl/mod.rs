@@ -113,7 +113,8 @@ impl Crawl {
             matches!(self.url.scheme(), "http" | "https"),
             "--url must be an http or https address"
         );
-        let mut fetcher = Fetcher::new(self.allow_private, Duration::from_millis(self.delay_ms))?;
+        let private = self.allow_private.then(|| self.url.clone());
+        let mut fetcher = Fetcher::new(private, Duration::from_millis(self.delay_ms))?;
         // A site may have its pages on another host (www), or scheme, than the one that people type.
         let first = fetcher.get(&self.url, &Validators::default(), 0, |_| false).await;
         let first = first.with_context(|| format!("{} cannot be crawled", self.url))?;
