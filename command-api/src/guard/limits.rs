@@ -90,7 +90,8 @@ pub async fn admit(app: &App, bucket: Bucket, key: &str, slot: &RateSlot) -> Res
         key,
         window: WINDOW,
     };
-    let total = match tokio::time::timeout(PATIENCE, app.log.count(counter)).await {
+    let now = app.now();
+    let total = match tokio::time::timeout(PATIENCE, app.log.count(counter, now)).await {
         Ok(Ok(total)) => total,
         Ok(Err(error)) => {
             tracing::warn!(
@@ -107,7 +108,7 @@ pub async fn admit(app: &App, bucket: Bucket, key: &str, slot: &RateSlot) -> Res
             return Ok(());
         }
     };
-    let reset = counter.resets_after(app.now());
+    let reset = counter.resets_after(now);
     // The slot is written once per request, and each request is counted once.
     let _first = slot.0.set(Rate {
         limit,

@@ -64,30 +64,27 @@ fn window_seconds(window: Duration) -> i64 {
 }
 
 impl Log {
-    /// Adds one, and answers the total with it.
+    /// Adds one to the window or month that `at` is in, and answers the total with it.
     ///
     /// # Errors
     /// The counter cannot be reached; a limit lets the request pass then, a quota does not.
-    pub async fn count(&self, counter: Counter<'_>) -> Result<u64, LogError> {
-        self.add(counter, "+1").await
+    pub async fn count(&self, counter: Counter<'_>, at: Timestamp) -> Result<u64, LogError> {
+        self.add(&counter.subject(at), "+1").await
     }
 
-    /// Takes one back, and answers the total without it.
+    /// Takes back what was counted `at` some time, and answers the total without it.
     ///
     /// # Errors
     /// The counter cannot be reached.
-    pub async fn refund(&self, counter: Counter<'_>) -> Result<u64, LogError> {
-        self.add(counter, "-1").await
+    pub async fn refund(&self, counter: Counter<'_>, at: Timestamp) -> Result<u64, LogError> {
+        self.add(&counter.subject(at), "-1").await
     }
 
-    async fn add(&self, counter: Counter<'_>, amount: &str) -> Result<u64, LogError> {
+    async fn add(&self, subject: &str, amount: &str) -> Result<u64, LogError> {
         self.up().await?;
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Incr", amount);
-        match self
-            .request(&counter.subject(self.clock().now()), headers, Bytes::new())
-            .await
-        {
+        match self.request(subject, headers, Bytes::new()).await {
             Ok(Acknowledgement::Stored { val, .. }) => {
                 // A total below zero is one that was refunded after its window ended.
                 let total = val

@@ -120,13 +120,13 @@ async fn what_a_restart_takes_from_memory_is_made_again() {
         key: "k",
         window: Duration::from_mins(1),
     };
-    log.count(window).await.expect("a count");
+    log.count(window, log.clock().now()).await.expect("a count");
 
     nats.kill();
     nats.restart().await;
 
     let counted = async {
-        while log.count(window).await.is_err() {
+        while log.count(window, log.clock().now()).await.is_err() {
             tokio::task::yield_now().await;
         }
     };
