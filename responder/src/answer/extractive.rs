@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use events::conversation::Citation;
 
+use super::plain::{inline, is_whole, plain_text, sentences, starts_with_number, without_marker};
 use crate::retrieve::{Passage, Retrieved};
 
 /// Pages that one answer quotes.
@@ -16,6 +17,9 @@ const SENTENCES_MAX: usize = 4;
 /// A sentence this much worse than the passage's best says something else.
 const WORTH_SAYING: f64 = 0.5;
 
+/// One of a further page must cover nearly as much of the question as the best of all: it may be another matter.
+const WORTH_ADDING: f64 = 0.75;
+
 /// A sentence with this many tenths of its words said before says nothing new.
 const REPEATED_TENTHS: usize = 7;
 
@@ -24,6 +28,17 @@ const ASKING_HEADING: f64 = 0.6;
 
 /// A heading that asks the question makes what follows it the answer.
 const HEADING_WEIGHT: f64 = 0.5;
+
+/// Steps of a list that are said in full.
+const STEPS_MAX: usize = 8;
+
+/// Words that begin a sentence about what was just said, in the languages that small talk is made in.
+const GOING_ON: [&str; 16] = [
+    "it", "they", "this", "these", "that", // English
+    "er", "es", "dies", "diese", "dieser", // German
+    "il", "elle", "ils", "elles", // French
+    "esto", "estos", // Spanish
+];
 
 /// Words from which on a line without an end may be more than a label.
 const LABEL_WORDS: usize = 5;
@@ -46,16 +61,19 @@ pub(super) fn compose(retrieved: &Retrieved) -> Option<Composed> {
         .iter()
         .filter(|passage| passage.is_confident && passage.relevance >= best * 0.8);
     let mut left = SENTENCES_MAX;
+    let mut most = 0.0_f64;
     for passage in trusted.take(PASSAGES_MAX) {
-        let sentences = pick(passage, &retrieved.lexemes);
-        let said: Vec<String> = sentences
+        let picked = pick(passage, &retrieved.lexemes);
+        let said: Vec<String> = picked
+            .sentences
             .into_iter()
             .filter(|sentence| !is_said(&text, sentence))
             .take(left)
             .collect();
-        if said.is_empty() {
+        if said.is_empty() || picked.covers < most * WORTH_ADDING {
             continue;
         }
+        most = most.max(picked.covers);
         left -= said.len();
         let id = u32::try_from(citations.len() + 1).unwrap_or(u32::MAX);
         if !text.is_empty() {
@@ -86,47 +104,84 @@ fn format_reference(id: u32) -> String {
     format!(" [{id}]")
 }
 
+/// What a passage says to a question.
+struct Picked {
+    sentences: Vec<String>,
+    /// The weight of the question's words that its heading and the best of its sentences have.
+    covers: f64,
+}
+
 /// The sentences of a passage that cover the question best, in the passage's order.
-fn pick(passage: &Passage, lexemes: &HashMap<String, f64>) -> Vec<String> {
+fn pick(passage: &Passage, lexemes: &HashMap<String, f64>) -> Picked {
     let heading = passage.heading.rsplit(" > ").next().unwrap_or_default();
     let asked_by_heading = covered(heading, lexemes) * HEADING_WEIGHT;
-    let plain = plain_text(&passage.content);
-    let scored: Vec<(f64, String)> = sentences(&plain)
-        .into_iter()
-        .enumerate()
-        .map(|(index, sentence)| {
-            // Under a heading that asks the question the first sentence answers it, whatever words it uses.
-            let place = 1.0 / f64::from(u32::try_from(index + 1).unwrap_or(u32::MAX));
-            (covered(&sentence, lexemes) + asked_by_heading * place, sentence)
-        })
-        .collect();
-    let best = scored.iter().map(|(score, _)| *score).fold(0.0, f64::max);
+    let sentences = sentences(&plain_text(&passage.content));
+    let covers: Vec<f64> = sentences.iter().map(|sentence| covered(sentence, lexemes)).collect();
+    // Under a heading that asks the question the first sentence answers it, whatever words it uses.
+    let place = |index: usize| 1.0 / f64::from(u32::try_from(index + 1).unwrap_or(u32::MAX));
+    let score = |index: usize| covers[index] + asked_by_heading * place(index);
+    let best = (0..sentences.len()).map(score).fold(0.0, f64::max);
     // "No." answers the question above it, though it has none of its words.
     let is_question = heading.trim_end().ends_with('?');
     let is_asked = is_question && covered(heading, lexemes) >= lexemes.values().sum::<f64>() * ASKING_HEADING;
     // A passage that says it in other words begins with what it is about.
-    let beginning = (best == 0.0).then(|| scored.iter().position(|(_, sentence)| is_whole(sentence)));
-    let worth = |(index, (score, sentence)): (usize, (f64, String))| {
-        let is_meant = beginning == Some(Some(index));
-        let is_worth = score > 0.0 && score >= best * WORTH_SAYING && says_something(&sentence);
-        (is_meant || (is_asked && index == 0) || is_worth).then_some(sentence)
-    };
-    scored
-        .into_iter()
-        .enumerate()
-        .filter_map(worth)
+    let beginning = sentences
+        .iter()
+        .position(|sentence| is_whole(sentence))
+        .filter(|_| best == 0.0);
+    let is_worth =
+        |index: usize| score(index) > 0.0 && score(index) >= best * WORTH_SAYING && says_something(&sentences[index]);
+    let mut chosen: Vec<bool> = (0..sentences.len())
+        .map(|index| beginning == Some(index) || (is_asked && index == 0) || is_worth(index))
+        .collect();
+    // "It costs 890 kr." says more of the sentence before.
+    for index in 1..sentences.len() {
+        chosen[index] |= chosen[index - 1] && goes_on(&sentences[index]);
+    }
+    let said = sentences.iter().zip(chosen).filter(|(_, is_chosen)| *is_chosen);
+    let said: Vec<String> = said
+        .map(|(sentence, _)| sentence.clone())
         .take(SENTENCES_PER_PASSAGE)
-        .collect()
+        .collect();
+    Picked {
+        sentences: with_all_steps(said, &passage.content),
+        covers: covers.into_iter().fold(0.0, f64::max).max(covered(heading, lexemes)),
+    }
+}
+
+/// Whether a sentence speaks of what the one before was about.
+fn goes_on(sentence: &str) -> bool {
+    let first = sentence
+        .split(|char: char| !char.is_alphabetic())
+        .next()
+        .unwrap_or_default();
+    GOING_ON.contains(&first.to_lowercase().as_str())
+}
+
+/// One step of several is no answer: all are said, with their numbers.
+fn with_all_steps(said: Vec<String>, content: &str) -> Vec<String> {
+    let steps: Vec<(&str, String)> = content
+        .lines()
+        .map(str::trim)
+        .filter(|line| starts_with_number(line))
+        .filter_map(|line| Some((line.split_once(' ')?.0, inline(without_marker(line)))))
+        .collect();
+    let is_step = |sentence: &String| steps.iter().any(|(_, step)| step.contains(sentence.as_str()));
+    let Some(first) = said
+        .iter()
+        .position(is_step)
+        .filter(|_| (2..=STEPS_MAX).contains(&steps.len()))
+    else {
+        return said;
+    };
+    let list: Vec<String> = steps.iter().map(|(number, step)| format!("{number} {step}")).collect();
+    let before = said[..first].iter().cloned();
+    before.chain([list.join("\n")]).collect()
 }
 
 /// Whether it is more than a heading or the label of a link; a price or a date says something in few words.
 fn says_something(sentence: &str) -> bool {
     is_whole(sentence) || sentence.chars().any(char::is_numeric) || words(sentence).len() >= LABEL_WORDS
-}
-
-/// Whether it is a sentence, as headings and labels are not.
-fn is_whole(sentence: &str) -> bool {
-    sentence.ends_with(['.', '!', '?', '。', '！', '？'])
 }
 
 /// The weight of the question's words that `text` has.
@@ -149,112 +204,6 @@ fn has_stem(word: &str, lexeme: &str) -> bool {
     let (word, stem) = (word.chars().count(), lexeme.chars().count());
     let needed = if stem > 4 { stem - 1 } else { stem };
     common >= needed && word <= stem + 4
-}
-
-/// Markdown as one reads it aloud: without marks, links by their text, headings dropped, one block per line.
-pub(crate) fn plain_text(markdown: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    let mut continues = false;
-    for line in markdown.lines() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') || line.starts_with("```") || is_table_rule(line) {
-            continues = false;
-            continue;
-        }
-        let is_item =
-            line.starts_with("- ") || line.starts_with("* ") || line.starts_with('|') || starts_with_number(line);
-        let text = inline(&without_marker(line));
-        match lines.last_mut() {
-            Some(last) if continues && !is_item => {
-                last.push(' ');
-                last.push_str(&text);
-            }
-            _ => lines.push(text),
-        }
-        continues = true;
-    }
-    lines.join("\n")
-}
-
-fn is_table_rule(line: &str) -> bool {
-    line.starts_with('|') && line.chars().all(|char| "|-: ".contains(char))
-}
-
-fn starts_with_number(line: &str) -> bool {
-    line.split_once(". ")
-        .is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn without_marker(line: &str) -> String {
-    if line.starts_with('|') {
-        let cells: Vec<&str> = line.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect();
-        return format!("{}.", cells.join(": "));
-    }
-    let line = line.trim_start_matches(['>', ' ']);
-    let line = line
-        .strip_prefix("- ")
-        .or_else(|| line.strip_prefix("* "))
-        .unwrap_or(line);
-    match line.split_once(". ") {
-        Some((_, rest)) if starts_with_number(line) => rest.to_owned(),
-        _ => line.to_owned(),
-    }
-}
-
-/// Links and images by their text, emphasis and code without their marks.
-fn inline(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find('[') {
-        let (before, link) = rest.split_at(start);
-        plain.push_str(before.trim_end_matches('!'));
-        match link
-            .split_once("](")
-            .and_then(|(label, after)| Some((label, after.split_once(')')?.1)))
-        {
-            Some((label, after)) if !label[1..].contains('[') => {
-                plain.push_str(&label[1..]);
-                rest = after;
-            }
-            _ => {
-                plain.push('[');
-                rest = &link[1..];
-            }
-        }
-    }
-    plain.push_str(rest);
-    plain
-        .replace("**", "")
-        .replace("__", "")
-        .replace(['`', '*'], "")
-        .replace('\\', "")
-}
-
-/// Splits at the ends of sentences and of lines; an abbreviation's dot is followed by a small letter or a digit.
-fn sentences(plain: &str) -> Vec<String> {
-    let mut sentences = Vec::new();
-    for line in plain.lines() {
-        let mut start = 0;
-        for (at, char) in line.char_indices() {
-            let end = at + char.len_utf8();
-            if !matches!(char, '.' | '!' | '?' | '。' | '！' | '？') {
-                continue;
-            }
-            let rest = line[end..].trim_start();
-            let is_end = line[end..].starts_with(char::is_whitespace)
-                && rest
-                    .chars()
-                    .next()
-                    .is_some_and(|next| next.is_uppercase() || !next.is_alphanumeric() || char != '.');
-            if is_end {
-                sentences.push(line[start..end].trim().to_owned());
-                start = end;
-            }
-        }
-        sentences.push(line[start..].trim().to_owned());
-    }
-    sentences.retain(|sentence| sentence.chars().filter(|char| char.is_alphanumeric()).count() > 1);
-    sentences
 }
 
 #[cfg(test)]
@@ -318,6 +267,42 @@ mod tests {
     }
 
     #[test]
+    fn a_sentence_about_what_was_just_said_is_said_too() {
+        let page = "A refund for the northern lights tour takes time. It takes five days. We love the north.";
+        let retrieved = found(vec![Passage::example("/tours", "Tours", page, 0.9)]);
+        assert_eq!(
+            compose(&retrieved).expect("an answer").text,
+            "A refund for the northern lights tour takes time. It takes five days. [1]"
+        );
+    }
+
+    #[test]
+    fn one_step_is_said_with_the_others() {
+        let page = "Do this:\n\n1. Write to us.\n2. Print the **refund** label.\n3. Send it back.";
+        let retrieved = found(vec![Passage::example("/returns", "Returns", page, 0.9)]);
+        assert_eq!(
+            compose(&retrieved).expect("an answer").text,
+            "1. Write to us.\n2. Print the refund label.\n3. Send it back. [1]"
+        );
+    }
+
+    #[test]
+    fn a_further_page_that_says_less_of_the_question_is_not_added() {
+        let pages = [
+            ("/about", "The shop that gives a refund was founded by Kari."),
+            ("/rules", "No smoking in the shop."),
+        ];
+        let retrieved = Retrieved {
+            passages: pages.map(|(url, page)| Passage::example(url, "", page, 0.9)).to_vec(),
+            lexemes: HashMap::from([("found".to_owned(), 3.0), ("shop".to_owned(), 1.0)]),
+            ..Retrieved::default()
+        };
+        let composed = compose(&retrieved).expect("an answer");
+        assert_eq!(composed.text, "The shop that gives a refund was founded by Kari. [1]");
+        assert_eq!(composed.citations.len(), 1);
+    }
+
+    #[test]
     fn an_answer_is_a_few_sentences() {
         let pages = [
             "A refund takes five days. Bank holidays delay any refund further. Ask for a refund online.",
@@ -327,23 +312,6 @@ mod tests {
         let text = compose(&found(passages.to_vec())).expect("an answer").text;
         assert_eq!(text.matches('.').count(), SENTENCES_MAX, "{text}");
         assert!(text.ends_with("Gift vouchers get no refund ever. [2]"), "{text}");
-    }
-
-    #[test]
-    fn markdown_reads_as_text() {
-        let markdown = "# Title\n\nSee **our** [terms](https://x.y/z) and `code`.\nIt goes on.\n\n- One\n- Two\n\n| A | B |\n|---|---|\n| c | d |";
-        assert_eq!(
-            plain_text(markdown),
-            "See our terms and code. It goes on.\nOne\nTwo\nA: B.\nc: d."
-        );
-    }
-
-    #[test]
-    fn numbers_and_abbreviations_do_not_end_a_sentence() {
-        assert_eq!(
-            sentences("It costs 4.50 e.g. in Berlin. Yes! Really?"),
-            ["It costs 4.50 e.g. in Berlin.", "Yes!", "Really?"]
-        );
     }
 
     proptest! {

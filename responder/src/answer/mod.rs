@@ -4,9 +4,11 @@ mod breaker;
 mod chunks;
 mod curated;
 mod extractive;
+mod languages;
 mod links;
 mod model;
 mod phrases;
+mod plain;
 mod references;
 mod sse;
 
@@ -16,8 +18,8 @@ use futures::{
     stream::{self, BoxStream},
 };
 
-pub(crate) use self::{extractive::plain_text, model::ModelError};
 use self::{links::Links, model::Model, references::References};
+pub(crate) use self::{model::ModelError, plain::plain_text};
 use crate::{
     config::ModelConfig,
     prompt,
@@ -112,6 +114,9 @@ fn by_extract(question: &Question<'_>, retrieved: &Retrieved) -> Answer {
 }
 
 fn extract(question: &Question<'_>, retrieved: &Retrieved) -> (String, Vec<Citation>, bool) {
+    if let Some(reply) = phrases::nod(question.turn.question.expose(), question.agent) {
+        return (reply.to_owned(), Vec::new(), false);
+    }
     match extractive::compose(retrieved) {
         Some(composed) => (composed.text, composed.citations, retrieved.is_unsure()),
         None => (

@@ -1,109 +1,77 @@
-//! What is said without looking anything up: greetings, thanks, and that the site does not say.
+//! What is said without looking anything up: small talk, and that the site does not say.
 
 use events::agent::AgentDefinition;
 
-use super::curated::normalise;
+use super::{
+    curated::normalise,
+    languages::{LANGUAGES, Phrases},
+};
 
-/// One language's phrases.
-struct Phrases {
-    language: &'static str,
-    greetings: &'static [&'static str],
-    thanks: &'static [&'static str],
-    hello: &'static str,
-    welcome: &'static str,
-    unknown: &'static str,
+impl Phrases {
+    /// The reply to `said`, if that is small talk in this language.
+    fn reply(&self, said: &str) -> Option<&'static str> {
+        let replies = [
+            (self.greetings, self.hello),
+            (self.farewells, self.goodbye),
+            (self.who, self.me),
+        ];
+        let exact = replies.into_iter().find(|(phrases, _)| phrases.contains(&said));
+        exact
+            .map(|(_, reply)| reply)
+            .or_else(|| self.is_thanks(said).then_some(self.welcome))
+    }
+
+    fn is_thanks(&self, said: &str) -> bool {
+        let is_one = |word: &str| self.thanks.contains(&word);
+        said.split(' ').any(is_one)
+            && said
+                .split(' ')
+                .all(|word| is_one(word) || self.beside_thanks.contains(&word))
+    }
 }
 
-/// The first is for every language that is not here.
-const LANGUAGES: [Phrases; 4] = [
-    Phrases {
-        language: "en",
-        greetings: &[
-            "hi",
-            "hello",
-            "hey",
-            "hi there",
-            "hello there",
-            "good morning",
-            "good afternoon",
-            "good evening",
-        ],
-        thanks: &[
-            "thanks",
-            "thank you",
-            "thanks a lot",
-            "thank you very much",
-            "great thanks",
-            "ok thanks",
-            "perfect thanks",
-        ],
-        hello: "Hello, I am {name}. What would you like to know?",
-        welcome: "You are welcome. Is there anything else you would like to know?",
-        unknown: "I could not find an answer to that on this site. You can put the question in other words, or ask for a person from the team.",
-    },
-    Phrases {
-        language: "de",
-        greetings: &[
-            "hallo",
-            "guten tag",
-            "guten morgen",
-            "guten abend",
-            "moin",
-            "servus",
-            "grüß gott",
-        ],
-        thanks: &["danke", "vielen dank", "danke schön", "dankeschön", "besten dank"],
-        hello: "Hallo, ich bin {name}. Was möchten Sie wissen?",
-        welcome: "Gern geschehen. Möchten Sie sonst noch etwas wissen?",
-        unknown: "Dazu habe ich auf dieser Website nichts gefunden. Sie können die Frage anders stellen oder jemanden aus dem Team verlangen.",
-    },
-    Phrases {
-        language: "fr",
-        greetings: &["bonjour", "salut", "bonsoir", "coucou"],
-        thanks: &["merci", "merci beaucoup", "merci bien"],
-        hello: "Bonjour, je suis {name}. Que souhaitez-vous savoir ?",
-        welcome: "Je vous en prie. Souhaitez-vous savoir autre chose ?",
-        unknown: "Je n'ai pas trouvé de réponse à cette question sur ce site. Vous pouvez la formuler autrement ou demander à parler à quelqu'un de l'équipe.",
-    },
-    Phrases {
-        language: "es",
-        greetings: &["hola", "buenos días", "buenas tardes", "buenas noches", "buenas"],
-        thanks: &["gracias", "muchas gracias", "mil gracias"],
-        hello: "Hola, soy {name}. ¿Qué le gustaría saber?",
-        welcome: "De nada. ¿Le gustaría saber algo más?",
-        unknown: "No he encontrado una respuesta a esa pregunta en este sitio. Puede formularla de otra manera o pedir hablar con alguien del equipo.",
-    },
-];
-
-/// The reply to a message that only greets or thanks, in the language that it was said in.
+/// The reply to a message that only greets, thanks, takes leave or asks who answers: in the agent's language if it is said in
+/// that, else in the one that it was said in.
 pub(super) fn small_talk(message: &str, agent: &AgentDefinition) -> Option<String> {
-    let said = normalise(message);
-    let said = said.as_str();
-    LANGUAGES.iter().find_map(|phrases| {
-        if phrases.greetings.contains(&said) {
-            let name = if agent.persona.name.is_empty() {
-                &agent.name
-            } else {
-                &agent.persona.name
-            };
-            Some(phrases.hello.replace("{name}", name))
-        } else if phrases.thanks.contains(&said) {
-            Some(phrases.welcome.to_owned())
-        } else {
-            None
-        }
+    let reply = first(message, agent, Phrases::reply)?;
+    let name = if agent.persona.name.is_empty() {
+        &agent.name
+    } else {
+        &agent.persona.name
+    };
+    Some(reply.replace("{name}", name))
+}
+
+/// The reply to a message that only nods ("ok", "yes"), for who does not know what was said before, as a model does.
+pub(super) fn nod(message: &str, agent: &AgentDefinition) -> Option<&'static str> {
+    first(message, agent, |phrases, said| {
+        phrases.nods.contains(&said).then_some(phrases.go_on)
     })
+}
+
+/// What the first language replies that knows `message`; the agent's own is asked before the others.
+fn first(
+    message: &str,
+    agent: &AgentDefinition,
+    reply: impl Fn(&Phrases, &str) -> Option<&'static str>,
+) -> Option<&'static str> {
+    let said = normalise(message);
+    let own = std::iter::once(of(&agent.language_default));
+    own.chain(&LANGUAGES).find_map(|phrases| reply(phrases, &said))
 }
 
 /// That the site does not say, in the agent's language.
 pub(super) fn unknown(language: &str) -> &'static str {
+    of(language).unknown
+}
+
+fn of(language: &str) -> &'static Phrases {
     let primary = language.split(['-', '_']).next().unwrap_or_default();
     let [english, ..] = &LANGUAGES;
     LANGUAGES
         .iter()
         .find(|phrases| phrases.language.eq_ignore_ascii_case(primary))
         .unwrap_or(english)
-        .unknown
 }
 
 #[cfg(test)]
@@ -128,6 +96,31 @@ mod tests {
             None,
             "that is a question"
         );
+    }
+
+    #[test]
+    fn thanks_are_heard_in_many_words_and_a_question_is_none() {
+        let agent = agent();
+        let reply = |message| small_talk(message, &agent);
+        let welcome = Some(LANGUAGES[0].welcome.to_owned());
+        assert_eq!(reply("ok great, thank you so much for the help!"), welcome);
+        assert_eq!(reply("No thanks"), welcome);
+        assert_eq!(
+            reply("Vielen Dank für Ihre Hilfe."),
+            Some(LANGUAGES[1].welcome.to_owned())
+        );
+        assert_eq!(reply("Thanks, what does it cost?"), None);
+        assert_eq!(reply("Do you sell thank you cards"), None);
+    }
+
+    #[test]
+    fn who_takes_leave_nods_or_asks_who_answers_is_answered() {
+        let agent = agent();
+        let reply = |message| small_talk(message, &agent).unwrap_or_default();
+        assert_eq!(reply("Tschüss"), "Auf Wiedersehen!");
+        assert_eq!(reply("yes"), "", "a model may have asked");
+        assert_eq!(nod("Yes.", &agent), Some(LANGUAGES[0].go_on));
+        assert!(reply("Are you a robot?").starts_with("I am Aria, a program"));
     }
 
     #[test]
