@@ -1,7 +1,7 @@
 -- $1 agent, $2 question. What the question asks for, as the agent's passages are indexed: its words, each with its weight (the
 -- fewer passages have it, the more it tells) and a query that finds it; then neighbours that stand together in the question.
 -- A word that no passage has stands for those that begin with it or are written almost like it; if there are none, it only
--- weighs.
+-- weighs. A site is not asked about something else by the words with which anything is asked.
 WITH language AS (
     SELECT coalesce(
         (SELECT language FROM read.document_chunks WHERE agent_id = $1 LIMIT 1), 'english'::regconfig
@@ -44,7 +44,13 @@ asked AS MATERIALIZED (
         said.lexeme,
         said.place,
         coalesce(meant.query, quote_literal(said.lexeme)::tsquery) AS query,
-        coalesce(meant.chunks, said.chunks) = 0 AS is_unknown,
+        coalesce(meant.chunks, said.chunks) = 0
+        AND said.lexeme <> ALL (
+            '{anyth,could,far,find,get,give,got,help,kind,know,like,long,look,make,mani,may,might,much,must,need,often,pleas,possibl,
+            show,soon,someth,tell,thing,use,want,way,work,would,
+            bitt,brauch,gibt,gross,kost,lang,mocht,viel,weit,wiss,wollt,
+            avoir,combien,faut,peut,peux,voudr,vouloir}'::text[]
+        ) AS is_unknown,
         greatest(ln((total.chunks + 1) / (coalesce(meant.chunks, said.chunks) + 0.5)), 0.1)::float8 AS weight,
         sum(coalesce(meant.chunks, said.chunks)) OVER (ORDER BY coalesce(meant.chunks, said.chunks), said.lexeme) AS reached
     FROM said CROSS JOIN total LEFT JOIN meant ON meant.lexeme = said.lexeme

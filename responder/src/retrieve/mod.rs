@@ -26,8 +26,9 @@ const LEANING_WORDS: usize = 7;
 const LEANING_LEXEMES: usize = 2;
 
 /// Words by which a question goes on from what was said, in the languages that small talk is made in.
-const REFERRING: [&str; 28] = [
-    "and", "also", "it", "its", "that", "then", "there", "these", "they", "them", "this", "those", // English
+const REFERRING: [&str; 30] = [
+    "and", "also", "it", "its", "one", "ones", "that", "then", "there", "these", "they", "them", "this",
+    "those", // English
     "und", "auch", "dann", "das", "dies", "dort", "es", // German
     "et", "aussi", "ça", "cela", "y", // French, Spanish
     "eso", "esto", "también", "entonces",
@@ -114,6 +115,11 @@ impl Retrieved {
         self.passages.iter().filter(|passage| passage.is_confident).count() < CONFIDENT_PASSAGES
     }
 
+    /// Whether nothing was found that an answer may rely on.
+    fn finds_nothing(&self) -> bool {
+        !self.passages.iter().any(|passage| passage.is_confident)
+    }
+
     /// How well the passage fits that fits best.
     fn best(&self) -> f64 {
         self.passages
@@ -131,7 +137,7 @@ impl Asked<'_> {
         let refers = self.question.to_lowercase().split_whitespace().any(refers);
         let is_short =
             found.lexemes.len() <= LEANING_LEXEMES && self.question.split_whitespace().count() <= LEANING_WORDS;
-        let leans = is_short && (refers || (found.is_unsure() && !found.has_unknown));
+        let leans = is_short && (refers || (found.finds_nothing() && !found.has_unknown));
         leans.then(|| format!("{before}\n{}", self.question))
     }
 }
