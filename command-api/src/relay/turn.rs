@@ -151,6 +151,7 @@ impl Turn {
     async fn take(&mut self, frame: Frame) {
         self.silence = SILENCE_FIRST;
         if self.queue.take(&frame) != Arrival::Gap {
+            self.failures = 0;
             return;
         }
         if self.lost && !frame.kind.is_last() {
