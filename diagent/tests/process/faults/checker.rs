@@ -5,6 +5,7 @@ use std::{
     time::Instant,
 };
 
+use events::Position;
 use serde_json::Value;
 
 use super::{PAUSE, cluster::Cluster, visitors::Acknowledged};
@@ -35,6 +36,7 @@ pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded
         assert_eq!(again.ids(), log.ids(), "{seeded}: every server says the same");
     }
     log.holds_once(acknowledged, seeded);
+    log.has_arrays_whole(seeded);
     log.has_one_outcome_each(seeded);
     log.has_answers_as_read(acknowledged, seeded);
     for projection in ["conversations", "leads", "telemetry", "usage", "gaps", "documents"] {
@@ -142,6 +144,27 @@ impl Log {
         }
     }
 
+    /// Events of one request stand all or none, in their order and with nothing between them: acknowledged or not.
+    fn has_arrays_whole(&self, seeded: &str) {
+        let mut requests: BTreeMap<&str, (u64, Vec<(String, u64)>)> = BTreeMap::new();
+        for event in self.of_type("diagent.telemetry.recorded") {
+            let metadata = &event["data"]["metadata"];
+            let text = |name: &str| metadata[name].as_str().expect("a text");
+            let events = metadata["events"].as_u64().expect("a number");
+            let (_, stored) = requests.entry(text("request")).or_insert((events, Vec::new()));
+            stored.push((text("click").to_owned(), sequence(event)));
+        }
+        for (request, (events, stored)) in requests {
+            let (_, first) = stored[0];
+            let sent = (0..events).map(|index| (format!("{request}-{index}"), first + index));
+            assert_eq!(
+                stored,
+                sent.collect::<Vec<_>>(),
+                "{seeded}: {request} stands as it was sent"
+            );
+        }
+    }
+
     /// One outcome for each question, and before it no other question of the conversation.
     fn has_one_outcome_each(&self, seeded: &str) {
         let outcomes = self.outcomes();
@@ -196,4 +219,10 @@ impl Log {
         left.map(|event| format!("{} {} of {}", event["position"], event["type"], event["visitorid"]))
             .collect()
     }
+}
+
+/// Where the event stands in its partition.
+fn sequence(event: &Value) -> u64 {
+    let position = event["position"].as_str().expect("a position");
+    position.parse::<Position>().expect("a position").sequence
 }

@@ -13,7 +13,8 @@ use crate::{
 };
 
 const QUESTIONS: usize = 2;
-const CLICKS: usize = 3;
+/// How many events each request of telemetry has: one by itself, several as an array.
+const CLICKS: [usize; 5] = [1, 4, 1, 4, 1];
 
 /// Arrives, asks, clicks, leaves an address, and perhaps wants to be forgotten.
 pub(super) async fn stay(door: &Door, name: &str, is_shy: bool) -> Acknowledged {
@@ -21,8 +22,8 @@ pub(super) async fn stay(door: &Door, name: &str, is_shy: bool) -> Acknowledged 
     for number in 0..QUESTIONS {
         guest.ask(number).await;
     }
-    for number in 0..CLICKS {
-        guest.click(number).await;
+    for (number, events) in CLICKS.into_iter().enumerate() {
+        guest.click(number, events).await;
     }
     guest.leave_address().await;
     if is_shy {
@@ -155,21 +156,30 @@ impl<'a> Guest<'a> {
         }
     }
 
-    async fn click(&mut self, number: usize) {
+    /// Reports so many events in one request. What is not acknowledged is sent again under other names.
+    async fn click(&mut self, number: usize, events: usize) {
         let deadline = Instant::now() + PATIENCE;
         for attempt in 0.. {
-            let click = format!("{}-{number}-{attempt}", self.name);
-            let body = json!({ "event": "cta.click", "metadata": { "click": click } });
+            let request = format!("{}-{number}-{attempt}", self.name);
+            let clicks: Vec<_> = (0..events).map(|index| format!("{request}-{index}")).collect();
+            let report = |click: &String| {
+                let metadata = json!({ "click": click, "request": request, "events": events });
+                json!({ "event": "cta.click", "metadata": metadata })
+            };
+            let body = match &clicks[..] {
+                [click] => report(click),
+                several => several.iter().map(report).collect(),
+            };
             let answer = self.send(Method::POST, "/events", Some(&body), None).await;
             match answer {
                 Ok(answer) if answer.status() == 202 => {
-                    self.acknowledged.clicks.push(click);
+                    self.acknowledged.clicks.extend(clicks);
                     return;
                 }
-                Ok(answer) => assert_eq!(answer.status(), 503, "{click}"),
+                Ok(answer) => assert_eq!(answer.status(), 503, "{request}"),
                 Err(_) => {}
             }
-            assert!(Instant::now() < deadline, "{click} is not stored");
+            assert!(Instant::now() < deadline, "{request} is not stored");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

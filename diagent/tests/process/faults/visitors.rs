@@ -21,7 +21,7 @@ pub(super) struct Door {
 /// What visitors were told, and may rely on.
 #[derive(Debug, Default)]
 pub(super) struct Acknowledged {
-    /// Names of telemetry events, each of them sent once.
+    /// Names of telemetry events, each of them sent once, alone or with others in an array.
     pub(super) clicks: Vec<String>,
     /// `client_message_id`s of questions.
     pub(super) questions: Vec<String>,
