@@ -156,40 +156,45 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Reports so many events in one request. What is not acknowledged is sent again under other names.
+    /// Reports so many events in one request.
     async fn click(&mut self, number: usize, events: usize) {
-        let deadline = Instant::now() + PATIENCE;
-        for attempt in 0.. {
-            let request = format!("{}-{number}-{attempt}", self.name);
-            let clicks: Vec<_> = (0..events).map(|index| format!("{request}-{index}")).collect();
-            let report = |click: &String| {
-                let metadata = json!({ "click": click, "request": request, "events": events });
-                json!({ "event": "cta.click", "metadata": metadata })
-            };
-            let body = match &clicks[..] {
-                [click] => report(click),
-                several => several.iter().map(report).collect(),
-            };
-            let answer = self.send(Method::POST, "/events", Some(&body), None).await;
-            match answer {
-                Ok(answer) if answer.status() == 202 => {
-                    self.acknowledged.clicks.extend(clicks);
-                    return;
-                }
-                Ok(answer) => assert_eq!(answer.status(), 503, "{request}"),
-                Err(_) => {}
-            }
-            assert!(Instant::now() < deadline, "{request} is not stored");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let click = |request: &str, index| format!("{request}-{index}");
+        let report = |request: &str, index| {
+            let metadata = json!({ "click": click(request, index), "request": request, "events": events });
+            json!({ "event": "cta.click", "metadata": metadata })
+        };
+        let body = |request: &str| match events {
+            1 => report(request, 0),
+            several => (0..several).map(|index| report(request, index)).collect(),
+        };
+        let request = self.submit("/events", &format!("{}-{number}", self.name), body).await;
+        let clicks = (0..events).map(|index| click(&request, index));
+        self.acknowledged.clicks.extend(clicks);
     }
 
     async fn leave_address(&mut self) {
         let email = format!("visitor-{}@example.com", self.name);
-        let body = json!({ "name": self.name, "email": email });
-        let (answer, _) = self.insist(Method::POST, "/leads", Some(&body)).await;
-        assert!(answer.status().is_success(), "{email}: {}", answer.status());
-        self.acknowledged.emails.push(email);
+        let body = |name: &str| json!({ "name": name, "email": email });
+        let name = self.submit("/leads", self.name, body).await;
+        self.acknowledged.leads.push(name);
+    }
+
+    /// Sends until it is acknowledged, each time under another name, and answers with the name that was: what is sent here has no
+    /// id by which a repeat is known.
+    async fn submit(&mut self, path: &str, name: &str, body: impl Fn(&str) -> Value) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut attempt = 0;
+        loop {
+            let name = format!("{name}-{attempt}");
+            match self.send(Method::POST, path, Some(&body(&name)), None).await {
+                Ok(answer) if answer.status().is_success() => return name,
+                Ok(answer) => assert_eq!(answer.status(), 503, "{path}: {name}"),
+                Err(_) => {}
+            }
+            assert!(Instant::now() < deadline, "{path}: {name} is not stored");
+            attempt += 1;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     async fn be_forgotten(&mut self) {

@@ -27,7 +27,8 @@ pub(super) struct Acknowledged {
     pub(super) questions: Vec<String>,
     /// Answers that were read to their end: the message's id, and the text.
     pub(super) answers: Vec<(String, String)>,
-    pub(super) emails: Vec<String>,
+    /// Names that leads were left under, each of them sent once.
+    pub(super) leads: Vec<String>,
     /// Visitors who are erased.
     pub(super) erased: Vec<String>,
 }
@@ -100,7 +101,7 @@ impl Acknowledged {
         self.clicks.extend(other.clicks);
         self.questions.extend(other.questions);
         self.answers.extend(other.answers);
-        self.emails.extend(other.emails);
+        self.leads.extend(other.leads);
         self.erased.extend(other.erased);
     }
 }
