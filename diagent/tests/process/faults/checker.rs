@@ -25,7 +25,7 @@ pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded
     println!(
         "{seeded}: {} events, {} questions, {} answers read to their end, {} clicks, {} leads, {} erased",
         log.events.len(),
-        acknowledged.questions.len(),
+        acknowledged.questions.iter().flatten().count(),
         acknowledged.answers.len(),
         acknowledged.clicks.len(),
         acknowledged.leads.len(),
@@ -37,6 +37,7 @@ pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded
     }
     log.holds_once(acknowledged, seeded);
     log.has_arrays_whole(seeded);
+    log.has_questions_in_order(acknowledged, seeded);
     log.has_one_outcome_each(seeded);
     log.has_answers_as_read(acknowledged, seeded);
     for projection in ["conversations", "leads", "telemetry", "usage", "gaps", "documents"] {
@@ -129,11 +130,12 @@ impl Log {
         let clicks = self.counts("diagent.telemetry.recorded", |data| &data["metadata"]["click"]);
         let questions = self.counts("diagent.message.posted", |data| &data["client_message_id"]);
         let leads = self.counts("diagent.lead.captured", |data| &data["name"]);
-        for (stored, told) in [
-            (&clicks, &acknowledged.clicks),
-            (&questions, &acknowledged.questions),
-            (&leads, &acknowledged.leads),
-        ] {
+        let told = [
+            (&clicks, acknowledged.clicks.iter().collect::<Vec<_>>()),
+            (&questions, acknowledged.questions.iter().flatten().collect()),
+            (&leads, acknowledged.leads.iter().collect()),
+        ];
+        for (stored, told) in told {
             for one in told {
                 assert_eq!(stored.get(one.as_str()), Some(&1), "{seeded}: {one} was acknowledged");
             }
@@ -160,6 +162,24 @@ impl Log {
                 sent.collect::<Vec<_>>(),
                 "{seeded}: {request} stands as it was sent"
             );
+        }
+    }
+
+    /// A visitor's questions stand in one conversation, in the order in which they were acknowledged, and no others do.
+    fn has_questions_in_order(&self, acknowledged: &Acknowledged, seeded: &str) {
+        let mut conversations: HashMap<&str, Vec<&str>> = HashMap::new();
+        for event in self.of_type("diagent.message.posted") {
+            let conversation = event["conversationid"].as_str().expect("an id");
+            let question = event["data"]["client_message_id"].as_str().expect("an id");
+            conversations.entry(conversation).or_default().push(question);
+        }
+        let whose: HashMap<&str, &Vec<&str>> = conversations
+            .values()
+            .flat_map(|stored| stored.iter().map(move |question| (*question, stored)))
+            .collect();
+        for asked in &acknowledged.questions {
+            let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+            assert_eq!(whose.get(asked[0]), Some(&&asked), "{seeded}: stored, and acknowledged");
         }
     }
 

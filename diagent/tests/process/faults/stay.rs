@@ -63,7 +63,10 @@ impl<'a> Guest<'a> {
             token: String::new(),
             visitor_id: String::new(),
             requests: 0,
-            acknowledged: Acknowledged::default(),
+            acknowledged: Acknowledged {
+                questions: vec![Vec::new()],
+                ..Acknowledged::default()
+            },
         };
         let body = json!({ "agent_id": door.agent_id });
         let answer = loop {
@@ -133,7 +136,7 @@ impl<'a> Guest<'a> {
             .to_str()
             .expect("a text")
             .to_owned();
-        self.acknowledged.questions.push(id);
+        self.acknowledged.questions[0].push(id);
         let mut shown = Shown {
             message_id,
             last_id: String::new(),

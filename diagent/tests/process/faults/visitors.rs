@@ -23,8 +23,8 @@ pub(super) struct Door {
 pub(super) struct Acknowledged {
     /// Names of telemetry events, each of them sent once, alone or with others in an array.
     pub(super) clicks: Vec<String>,
-    /// `client_message_id`s of questions.
-    pub(super) questions: Vec<String>,
+    /// By visitor, the `client_message_id`s of questions, in the order in which they were acknowledged.
+    pub(super) questions: Vec<Vec<String>>,
     /// Answers that were read to their end: the message's id, and the text.
     pub(super) answers: Vec<(String, String)>,
     /// Names that leads were left under, each of them sent once.
