@@ -8,7 +8,7 @@ use std::{
 use events::Position;
 use serde_json::Value;
 
-use super::{PAUSE, cluster::Cluster, visitors::Acknowledged};
+use super::{PAUSE, cluster::Cluster, served, visitors::Acknowledged};
 use crate::support::{PATIENCE, until};
 
 /// How often the log is read: each partition by one of its servers, whichever it is.
@@ -48,6 +48,7 @@ pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded
             "{seeded}: {projection} is what the log says: {verified}"
         );
     }
+    served::check(cluster, &log.events, seeded).await;
 }
 
 /// The log, when nothing is left of those who are erased. What a server that was away stored late goes a minute later.

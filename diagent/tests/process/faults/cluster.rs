@@ -126,11 +126,28 @@ impl Cluster {
         }
     }
 
+    pub(super) fn agent_id(&self) -> &str {
+        &self.agent_id
+    }
+
+    /// Where the read API is.
+    pub(super) fn read_api(&self) -> String {
+        format!("http://{}/api/v1", self.address("read-api", 0))
+    }
+
     /// `kill -9`, and what an init system does then.
     pub(super) fn kill_role(&mut self, role: &'static str, number: usize) {
         let (mut process, address) = self.processes.remove(&(role, number)).expect("it runs");
         process.kill();
         self.run((role, number), address);
+    }
+
+    /// The same for every process.
+    pub(super) fn kill_roles(&mut self) {
+        let roles: Vec<_> = self.processes.keys().copied().collect();
+        for (role, number) in roles {
+            self.kill_role(role, number);
+        }
     }
 
     /// Stops a process in the middle of what it does, and lets it go on later.
@@ -166,7 +183,7 @@ impl Cluster {
 
     /// All events, as analysts get them, in the order of each partition.
     pub(super) async fn replay(&self) -> Vec<Value> {
-        let url = format!("http://{}/api/v1/events", self.address("read-api", 0));
+        let url = format!("{}/events", self.read_api());
         let answer = client()
             .get(url)
             .bearer_auth(apart::token())

@@ -1,6 +1,6 @@
 //! The whole product as processes, visitors who use it all the while, and everything that can die, dying, and the wires to
 //! both servers cut, slow and silent: what was acknowledged is there once, every question has one outcome, and the read models
-//! are what the log says. Who cannot work says so meanwhile, and soon.
+//! and what is served of them are what the log says. Who cannot work says so meanwhile, and soon.
 //!
 //! `FAULTS_SEED` repeats a run, `FAULTS_ROUNDS` makes it longer: with 200 it is a soak of about half an hour.
 
@@ -8,6 +8,7 @@ mod checker;
 mod cluster;
 mod model;
 mod routes;
+mod served;
 mod stay;
 mod three_servers;
 mod visitors;
@@ -34,6 +35,7 @@ enum Fault {
     CommandApi,
     Responder,
     Projector,
+    ReadApi,
     Nats,
     Postgres,
     Everything,
@@ -51,10 +53,11 @@ enum Fault {
 const NEED_NATS: [&str; 4] = ["command-api", "responder", "projector", "read-api"];
 const NEED_POSTGRES: [&str; 3] = ["responder", "projector", "read-api"];
 
-const FAULTS: [Fault; 14] = [
+const FAULTS: [Fault; 15] = [
     Fault::CommandApi,
     Fault::Responder,
     Fault::Projector,
+    Fault::ReadApi,
     Fault::Nats,
     Fault::Postgres,
     Fault::Everything,
@@ -134,6 +137,7 @@ async fn strike(cluster: &mut Cluster, fault: Fault, which: usize) {
         Fault::CommandApi => cluster.kill_role("command-api", which),
         Fault::Responder => cluster.kill_role("responder", which),
         Fault::Projector => cluster.kill_role("projector", which),
+        Fault::ReadApi => cluster.kill_role("read-api", 0),
         Fault::Nats => {
             cluster.nats[0].kill();
             cluster.nats[0].restart().await;
@@ -145,10 +149,7 @@ async fn strike(cluster: &mut Cluster, fault: Fault, which: usize) {
         Fault::Everything => {
             cluster.nats[0].kill();
             cluster.postgres.kill();
-            for role in ["command-api", "responder", "projector"] {
-                cluster.kill_role(role, 0);
-                cluster.kill_role(role, 1);
-            }
+            cluster.kill_roles();
             cluster.nats[0].restart().await;
             cluster.postgres.restart().await;
         }
