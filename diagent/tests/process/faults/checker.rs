@@ -9,7 +9,10 @@ use events::Position;
 use serde_json::Value;
 
 use super::{PAUSE, cluster::Cluster, served, visitors::Acknowledged};
-use crate::support::{PATIENCE, until};
+use crate::{
+    apart::Shop,
+    support::{PATIENCE, until},
+};
 
 /// How often the log is read: each partition by one of its servers, whichever it is.
 const READINGS: usize = 5;
@@ -33,12 +36,17 @@ pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded
     );
     for _ in 0..READINGS {
         let again = Log::of(cluster.replay().await);
-        assert_eq!(again.ids(), log.ids(), "{seeded}: every server says the same");
+        assert_eq!(
+            lasting(&again.events),
+            lasting(&log.events),
+            "{seeded}: every server says the same"
+        );
     }
     log.holds_once(acknowledged, seeded);
     log.has_arrays_whole(seeded);
     log.has_questions_in_order(acknowledged, seeded);
     log.has_one_outcome_each(seeded);
+    log.keeps_shops_apart(cluster.shops(), acknowledged, seeded);
     log.has_answers_as_read(acknowledged, seeded);
     for projection in ["conversations", "leads", "telemetry", "usage", "gaps", "documents"] {
         let verified = cluster.verify(projection).await;
@@ -77,13 +85,6 @@ struct Log {
 impl Log {
     const fn of(events: Vec<Value>) -> Self {
         Self { events }
-    }
-
-    /// Of all events but tombstones, of which another one may come.
-    fn ids(&self) -> BTreeSet<&str> {
-        let events = self.events.iter();
-        let lasting = events.filter(|event| event["type"] != "diagent.visitor.erased");
-        lasting.filter_map(|event| event["id"].as_str()).collect()
     }
 
     fn of_type(&self, name: &str) -> impl Iterator<Item = &Value> {
@@ -227,9 +228,35 @@ impl Log {
         }
     }
 
+    /// Every event of an agent is of that agent's workspace, and every event of a visitor of the agent that they spoke to.
+    fn keeps_shops_apart(&self, shops: &[Shop], acknowledged: &Acknowledged, seeded: &str) {
+        let workspaces: HashMap<String, String> = shops
+            .iter()
+            .map(|shop| (shop.agent_id.to_string(), shop.workspace_id.to_string()))
+            .collect();
+        let agents: HashMap<&str, String> = acknowledged
+            .visitors
+            .iter()
+            .map(|visitor| (visitor.visitor_id.as_str(), visitor.agent_id.to_string()))
+            .collect();
+        for event in self.events.iter().filter(|event| !event["agentid"].is_null()) {
+            let text = |name: &str| event[name].as_str().unwrap_or_default();
+            let workspace = workspaces.get(text("agentid")).map(String::as_str);
+            assert_eq!(
+                workspace,
+                Some(text("workspaceid")),
+                "{seeded}: the workspace of {event}"
+            );
+            if let Some(agent) = agents.get(text("visitorid")) {
+                assert_eq!(agent, text("agentid"), "{seeded}: the agent of {event}");
+            }
+        }
+    }
+
     /// What stands of erased visitors, but for tombstones.
     fn left_of_erased(&self, acknowledged: &Acknowledged) -> Vec<String> {
-        let erased: HashSet<&str> = acknowledged.erased.iter().map(String::as_str).collect();
+        let erased = acknowledged.erased.iter();
+        let erased: HashSet<&str> = erased.map(|visitor| visitor.visitor_id.as_str()).collect();
         let is_left = |event: &&Value| {
             let visitor_id = event["visitorid"].as_str();
             visitor_id.is_some_and(|id| erased.contains(id)) && event["type"] != "diagent.visitor.erased"
@@ -238,6 +265,14 @@ impl Log {
         left.map(|event| format!("{} {} of {}", event["position"], event["type"], event["visitorid"]))
             .collect()
     }
+}
+
+/// Ids of all events but tombstones, of which another one may come.
+pub(super) fn lasting<'a>(events: impl IntoIterator<Item = &'a Value>) -> BTreeSet<&'a str> {
+    let lasting = events
+        .into_iter()
+        .filter(|event| event["type"] != "diagent.visitor.erased");
+    lasting.filter_map(|event| event["id"].as_str()).collect()
 }
 
 /// Where the event stands in its partition.

@@ -12,11 +12,14 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::{model, routes::Routes, visitors::Door, wire::Wire};
 use crate::{
-    apart::{self, SECRET},
+    apart::{self, SECRET, Shop},
     support::{Folder, PATIENCE, Process, client, free_addresses, ready, until},
 };
 
 const TWICE: [&str; 3] = ["command-api", "responder", "projector"];
+
+/// Workspaces that share the servers and the roles, with an agent each.
+const SHOPS: usize = 2;
 
 /// A role says within this how it is, whatever hangs behind it.
 const SOON: Duration = Duration::from_secs(5);
@@ -33,7 +36,7 @@ pub(super) struct Cluster {
     processes: BTreeMap<(&'static str, usize), (Process, String)>,
     environment: Vec<(&'static str, String)>,
     folder: Folder,
-    agent_id: String,
+    shops: Vec<Shop>,
     started: usize,
     _alone: MutexGuard<'static, ()>,
 }
@@ -81,7 +84,7 @@ impl Cluster {
             processes: BTreeMap::new(),
             environment,
             folder,
-            agent_id: String::new(),
+            shops: Vec::new(),
             started: 0,
             _alone: alone,
         };
@@ -91,7 +94,10 @@ impl Cluster {
             cluster.run(role, address);
         }
         cluster.ready().await;
-        cluster.agent_id = apart::define(cluster.address("command-api", 0), cluster.address("read-api", 0)).await;
+        for _ in 0..SHOPS {
+            let shop = apart::define(cluster.address("command-api", 0), cluster.address("read-api", 0)).await;
+            cluster.shops.push(shop);
+        }
         cluster
     }
 
@@ -119,15 +125,17 @@ impl Cluster {
     }
 
     /// Where visitors come in.
-    pub(super) fn door(&self) -> Door {
-        Door {
+    pub(super) fn doors(&self) -> Vec<Door> {
+        let door = |shop: &Shop| Door {
             command_apis: [0, 1].map(|number| self.address("command-api", number).to_owned()),
-            agent_id: self.agent_id.clone(),
-        }
+            agent_id: shop.agent_id,
+        };
+        self.shops.iter().map(door).collect()
     }
 
-    pub(super) fn agent_id(&self) -> &str {
-        &self.agent_id
+    /// Who shares all this.
+    pub(super) fn shops(&self) -> &[Shop] {
+        &self.shops
     }
 
     /// Where the read API is.
@@ -183,13 +191,13 @@ impl Cluster {
 
     /// All events, as analysts get them, in the order of each partition.
     pub(super) async fn replay(&self) -> Vec<Value> {
+        self.replay_with(&apart::token()).await
+    }
+
+    /// The events that the token reaches.
+    pub(super) async fn replay_with(&self, token: &str) -> Vec<Value> {
         let url = format!("{}/events", self.read_api());
-        let answer = client()
-            .get(url)
-            .bearer_auth(apart::token())
-            .send()
-            .await
-            .expect("a replay");
+        let answer = client().get(url).bearer_auth(token).send().await.expect("a replay");
         assert_eq!(answer.status(), 200);
         let text = answer.text().await.expect("a whole replay");
         text.lines()

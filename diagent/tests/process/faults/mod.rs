@@ -92,7 +92,7 @@ async fn whatever_dies_nothing_is_lost_or_doubled() {
     let seeded = format!("FAULTS_SEED={seed}");
     let mut random = SmallRng::seed_from_u64(seed);
     let mut cluster = Cluster::start().await;
-    let visitors = Visitors::start(cluster.door(), 8, 5);
+    let visitors = Visitors::start(&cluster.doors(), 8, 5);
 
     for fault in in_random_order(&FAULTS, rounds, &mut random) {
         visitors.go_on(&format!("{seeded}, before {fault:?}")).await;

@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-use super::visitors::{Acknowledged, Door};
+use super::visitors::{Acknowledged, Door, Visitor};
 use crate::{
     apart::ORIGIN,
     support::{PATIENCE, client},
@@ -36,7 +36,6 @@ struct Guest<'a> {
     door: &'a Door,
     name: &'a str,
     token: String,
-    visitor_id: String,
     requests: usize,
     acknowledged: Acknowledged,
 }
@@ -61,7 +60,6 @@ impl<'a> Guest<'a> {
             door,
             name,
             token: String::new(),
-            visitor_id: String::new(),
             requests: 0,
             acknowledged: Acknowledged {
                 questions: vec![Vec::new()],
@@ -83,7 +81,10 @@ impl<'a> Guest<'a> {
         };
         let text = |name: &str| answer["data"][name].as_str().expect(name).to_owned();
         guest.token = text("jwt");
-        guest.visitor_id = text("visitor_id");
+        guest.acknowledged.visitors.push(Visitor {
+            visitor_id: text("visitor_id"),
+            agent_id: door.agent_id,
+        });
         guest
     }
 
@@ -205,8 +206,10 @@ impl<'a> Guest<'a> {
         // The token is dead once it is done: who asks again is nobody.
         let is_done = answer.status().is_success() || (is_repeated && answer.status() == 401);
         assert!(is_done, "{}: {}", self.name, answer.status());
+        let visitors = std::mem::take(&mut self.acknowledged.visitors);
         self.acknowledged = Acknowledged {
-            erased: vec![self.visitor_id.clone()],
+            erased: visitors.clone(),
+            visitors,
             ..Acknowledged::default()
         };
     }

@@ -53,7 +53,7 @@ async fn of_three_servers_whichever_dies_nothing_is_lost_doubled_or_remembered()
     let seeded = format!("FAULTS_SEED={seed}");
     let mut random = SmallRng::seed_from_u64(seed);
     let mut cluster = Cluster::start_on_three().await;
-    let visitors = Visitors::start(cluster.door(), 8, 2);
+    let visitors = Visitors::start(&cluster.doors(), 8, 2);
 
     for fault in in_random_order(&FAULTS, rounds, &mut random) {
         let which = random.random_range(0..SERVERS);

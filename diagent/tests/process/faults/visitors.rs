@@ -5,17 +5,18 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use events::AgentId;
 use futures::future::join_all;
 use tokio::task::JoinHandle;
 
 use super::stay::stay;
 use crate::support::until;
 
-/// Where visitors come in: either of two instances.
+/// Where visitors of one shop come in: either of two instances.
 #[derive(Debug, Clone)]
 pub(super) struct Door {
     pub(super) command_apis: [String; 2],
-    pub(super) agent_id: String,
+    pub(super) agent_id: AgentId,
 }
 
 /// What visitors were told, and may rely on.
@@ -29,8 +30,17 @@ pub(super) struct Acknowledged {
     pub(super) answers: Vec<(String, String)>,
     /// Names that leads were left under, each of them sent once.
     pub(super) leads: Vec<String>,
-    /// Visitors who are erased.
-    pub(super) erased: Vec<String>,
+    /// Everybody who came.
+    pub(super) visitors: Vec<Visitor>,
+    /// Those who are erased.
+    pub(super) erased: Vec<Visitor>,
+}
+
+/// Who somebody was, and to whom they spoke.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    pub(super) visitor_id: String,
+    pub(super) agent_id: AgentId,
 }
 
 /// Everybody who is there.
@@ -42,12 +52,12 @@ pub(super) struct Visitors {
 }
 
 impl Visitors {
-    /// Lets `count` of them come, one after the other in each place; one of so many, `shy`, wants to be forgotten.
+    /// Lets `count` of them come at a time, by each door as many; one of so many, `shy`, wants to be forgotten.
     #[expect(clippy::disallowed_methods, reason = "visitors leave before the test ends")]
-    pub(super) fn start(door: Door, count: u64, shy: u64) -> Self {
+    pub(super) fn start(doors: &[Door], count: u64, shy: u64) -> Self {
         let (is_over, stays) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
-        let place = |place: u64| {
+        let place = |(place, door): (u64, &Door)| {
             let (door, is_over, stays, acknowledged) = (
                 door.clone(),
                 Arc::clone(&is_over),
@@ -66,7 +76,7 @@ impl Visitors {
             })
         };
         Self {
-            crowd: (0..count).map(place).collect(),
+            crowd: (0..count).zip(doors.iter().cycle()).map(place).collect(),
             is_over,
             stays,
             acknowledged,
@@ -98,6 +108,7 @@ impl Visitors {
 
 impl Acknowledged {
     fn add(&mut self, other: Self) {
+        self.visitors.extend(other.visitors);
         self.clicks.extend(other.clicks);
         self.questions.extend(other.questions);
         self.answers.extend(other.answers);
