@@ -1,19 +1,20 @@
 //! Two processes of each role, and one that reads, on servers of the test's own: one NATS server, or three.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
 use embedded::testing::{self, TestNats, TestPostgres};
 use futures::future::join_all;
+use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{model, routes::Routes, visitors::Door, wire::Wire};
 use crate::{
     apart::{self, SECRET, Shop},
-    support::{Folder, PATIENCE, Process, client, free_addresses, ready, until},
+    support::{Folder, PATIENCE, Process, client, free_addresses, ready},
 };
 
 const TWICE: [&str; 3] = ["command-api", "responder", "projector"];
@@ -173,20 +174,42 @@ impl Cluster {
         }
     }
 
-    /// Waits until each of `roles` says that it is not ready. Whatever it says, it says it soon.
-    pub(super) async fn unready(&self, roles: &[&str]) {
-        let patient = client();
-        for ((role, number), (_, address)) in &self.processes {
-            let url = format!("http://{address}/readyz");
-            until(&format!("{role} {number} is not ready"), async || {
-                let asked = patient.get(&url).timeout(SOON).send().await;
-                let status = asked
-                    .unwrap_or_else(|error| panic!("{role} {number} says nothing: {error}"))
-                    .status();
-                status == if roles.contains(role) { 503 } else { 200 }
-            })
-            .await;
+    /// Asks every process how it is, for so long at least and until each of `roles` has said that it is not ready. Who has said so
+    /// stays with it, and who can do without what is away never says so. Whatever one says, it says it soon.
+    pub(super) async fn unready(&self, roles: &[&str], time: Duration) {
+        let (began, mut unready) = (Instant::now(), BTreeSet::new());
+        let affected = self.processes.keys().filter(|(role, _)| roles.contains(role)).count();
+        while unready.len() < affected || began.elapsed() < time {
+            for (process, status, said) in self.said().await {
+                let (role, _) = process;
+                if roles.contains(&role) && status == 503 {
+                    unready.insert(process);
+                } else {
+                    let waits = began.elapsed() < PATIENCE;
+                    let is_well = status == 200 && !unready.contains(&process);
+                    assert!(
+                        is_well && waits,
+                        "without what {roles:?} need, {process:?} says {status}: {said}"
+                    );
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// What every process says of itself: the status of its `/readyz`, and its words.
+    async fn said(&self) -> Vec<((&'static str, usize), StatusCode, String)> {
+        let client = client();
+        let asked = self.processes.iter().map(async |(process, (_, address))| {
+            let asked = client
+                .get(format!("http://{address}/readyz"))
+                .timeout(SOON)
+                .send()
+                .await;
+            let answer = asked.unwrap_or_else(|error| panic!("{process:?} says nothing: {error}"));
+            (*process, answer.status(), answer.text().await.unwrap_or_default())
+        });
+        join_all(asked).await
     }
 
     /// All events, as analysts get them, in the order of each partition.

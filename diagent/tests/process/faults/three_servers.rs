@@ -96,14 +96,14 @@ async fn strike(cluster: &mut Cluster, visitors: &Visitors, fault: Fault, which:
         }
         Fault::AllKilled => {
             cluster.nats.iter_mut().for_each(TestNats::kill);
-            cluster.unready(&NEED_NATS).await;
+            cluster.unready(&NEED_NATS, Duration::ZERO).await;
             for server in &mut cluster.nats {
                 server.restart().await;
             }
         }
         Fault::AllCutOff => {
             (0..SERVERS).for_each(|number| cluster.routes.become_of(number, State::Cut));
-            cluster.unready(&NEED_NATS).await;
+            cluster.unready(&NEED_NATS, Duration::ZERO).await;
             (0..SERVERS).for_each(|number| cluster.routes.become_of(number, State::Whole));
         }
         Fault::Rolling => {
