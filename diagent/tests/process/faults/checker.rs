@@ -8,7 +8,7 @@ use std::{
 use events::Position;
 use serde_json::Value;
 
-use super::{PAUSE, cluster::Cluster, served, visitors::Acknowledged};
+use super::{PAUSE, beside, cluster::Cluster, served, visitors::Acknowledged};
 use crate::{
     apart::Shop,
     support::{PATIENCE, until},
@@ -57,6 +57,7 @@ pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded
         );
     }
     served::check(cluster, &log.events, seeded).await;
+    beside::check(cluster, acknowledged, seeded).await;
 }
 
 /// The log, when nothing is left of those who are erased. What a server that was away stored late goes a minute later.

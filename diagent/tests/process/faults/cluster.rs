@@ -6,6 +6,7 @@ use std::{
 };
 
 use embedded::testing::{self, TestNats, TestPostgres};
+use events::log::LogConfig;
 use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -142,6 +143,17 @@ impl Cluster {
     /// Where the read API is.
     pub(super) fn read_api(&self) -> String {
         format!("http://{}/api/v1", self.address("read-api", 0))
+    }
+
+    /// The log, as the roles reach it.
+    pub(super) fn log(&self) -> LogConfig {
+        let urls: Vec<&str> = self.to_nats.iter().map(Wire::url).collect();
+        LogConfig {
+            nats_url: urls.join(","),
+            partitions: 8,
+            replicas: self.nats.len(),
+            role: "test",
+        }
     }
 
     /// `kill -9`, and what an init system does then.

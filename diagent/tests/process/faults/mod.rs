@@ -4,6 +4,7 @@
 //!
 //! `FAULTS_SEED` repeats a run, `FAULTS_ROUNDS` makes it longer: with 200 it is a soak of about half an hour.
 
+mod beside;
 mod checker;
 mod cluster;
 mod model;

@@ -12,21 +12,39 @@ use crate::{
     support::{PATIENCE, client},
 };
 
-const QUESTIONS: usize = 2;
+/// What somebody comes for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    Ask,
+    /// To ask so much that there is a snapshot of the conversation.
+    Talk,
+    /// To do that, and to be forgotten in the middle of an answer.
+    BeForgotten,
+}
+
+impl Wish {
+    const fn questions(self) -> usize {
+        match self {
+            Self::Ask => 2,
+            Self::Talk | Self::BeForgotten => 4,
+        }
+    }
+}
+
 /// How many events each request of telemetry has: one by itself, several as an array.
 const CLICKS: [usize; 5] = [1, 4, 1, 4, 1];
 
 /// Arrives, asks, clicks, leaves an address, and perhaps wants to be forgotten.
-pub(super) async fn stay(door: &Door, name: &str, is_shy: bool) -> Acknowledged {
+pub(super) async fn stay(door: &Door, name: &str, wish: Wish) -> Acknowledged {
     let mut guest = Guest::arrive(door, name).await;
-    for number in 0..QUESTIONS {
+    for number in 0..wish.questions() {
         guest.ask(number).await;
     }
     for (number, events) in CLICKS.into_iter().enumerate() {
         guest.click(number, events).await;
     }
     guest.leave_address().await;
-    if is_shy {
+    if wish == Wish::BeForgotten {
         guest.be_forgotten().await;
     }
     guest.acknowledged
@@ -84,6 +102,7 @@ impl<'a> Guest<'a> {
         guest.acknowledged.visitors.push(Visitor {
             visitor_id: text("visitor_id"),
             agent_id: door.agent_id,
+            conversation_id: text("conversation_id"),
         });
         guest
     }
@@ -202,6 +221,9 @@ impl<'a> Guest<'a> {
     }
 
     async fn be_forgotten(&mut self) {
+        let id = format!("{}-last", self.name);
+        let body = json!({ "message": format!("Question {id}?"), "client_message_id": id });
+        let (_unread, _) = self.insist(Method::POST, "/messages/stream", Some(&body)).await;
         let (answer, is_repeated) = self.insist(Method::DELETE, "/me", None).await;
         // The token is dead once it is done: who asks again is nobody.
         let is_done = answer.status().is_success() || (is_repeated && answer.status() == 401);

@@ -9,7 +9,7 @@ use events::AgentId;
 use futures::future::join_all;
 use tokio::task::JoinHandle;
 
-use super::stay::stay;
+use super::stay::{Wish, stay};
 use crate::support::until;
 
 /// Where visitors of one shop come in: either of two instances.
@@ -36,11 +36,12 @@ pub(super) struct Acknowledged {
     pub(super) erased: Vec<Visitor>,
 }
 
-/// Who somebody was, and to whom they spoke.
+/// Who somebody was, to whom they spoke, and in which conversation.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
     pub(super) visitor_id: String,
     pub(super) agent_id: AgentId,
+    pub(super) conversation_id: String,
 }
 
 /// Everybody who is there.
@@ -66,7 +67,13 @@ impl Visitors {
             );
             tokio::spawn(async move {
                 for number in 0_u64.. {
-                    let one = stay(&door, &format!("{place}-{number}"), number % shy == shy - 1).await;
+                    let name = format!("{place}-{number}");
+                    let wish = match number % shy {
+                        0 => Wish::Talk,
+                        rest if rest == shy - 1 => Wish::BeForgotten,
+                        _ => Wish::Ask,
+                    };
+                    let one = stay(&door, &name, wish).await;
                     acknowledged.lock().expect("nobody panicked").add(one);
                     stays.fetch_add(1, Ordering::Relaxed);
                     if is_over.load(Ordering::Relaxed) {
