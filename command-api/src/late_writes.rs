@@ -37,7 +37,12 @@ async fn look(app: &App, earlier: Timestamp, now: Timestamp) -> Result<(), LogEr
         for erased in app.revocations.between(earlier.minus(late), now.minus(late)) {
             let _turn = app.late_erasures.acquire().await;
             let own = (erased.visitor_id, &erased.conversations);
-            let finished = app.log.finish_erasure(erased.agent_id, own, &Meta::default()).await?;
+            // A tombstone without a workspace is of no tenant: a team that keeps a copy would never hear of it.
+            let meta = Meta {
+                workspace_id: app.directory.agent(erased.agent_id).map(|agent| agent.workspace_id),
+                ..Meta::default()
+            };
+            let finished = app.log.finish_erasure(erased.agent_id, own, &meta).await?;
             if finished.is_some() {
                 tracing::warn!(visitor.id = %erased.visitor_id, "what was left of an erased visitor is gone as well");
             }

@@ -380,13 +380,15 @@ async fn what_is_stored_long_after_an_erasure_goes_as_well() {
     };
     log.append(&subject, &[event], &meta).await.expect("stored");
 
-    until("only the tombstone is left", async || {
+    until("only a tombstone is left, which its team is shown", async || {
         let log = agent.log().await;
         let of_visitor = log
             .iter()
             .filter(|event| event["visitorid"] == visitor.visitor_id.as_str());
-        let left: Vec<&Value> = of_visitor.map(|event| &event["type"]).collect();
-        if left == ["diagent.visitor.erased"] {
+        let left: Vec<[&Value; 2]> = of_visitor
+            .map(|event| [&event["type"], &event["workspaceid"]])
+            .collect();
+        if left == [["diagent.visitor.erased", agent.workspace_id.as_str()]] {
             Ok(())
         } else {
             Err(format!("{left:?}"))

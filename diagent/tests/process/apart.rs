@@ -39,7 +39,7 @@ async fn the_roles_work_together_as_processes_and_survive_each_others_death() {
     for address in [&command_api, &read_api, &responder, &projector] {
         ready(&format!("http://{address}/readyz")).await;
     }
-    let agent_id = define(&command_api, &read_api).await;
+    let Shop { agent_id, .. } = define(&command_api, &read_api).await;
 
     let visitor = Visitor::init(&command_api, ORIGIN, json!({ "agent_id": agent_id })).await;
     let lines = visitor.ask("Can I return a lantern?").await;
@@ -82,8 +82,15 @@ async fn a_role_without_its_settings_says_which_one() {
     );
 }
 
+/// An agent, and whose it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Shop {
+    pub(crate) workspace_id: WorkspaceId,
+    pub(crate) agent_id: AgentId,
+}
+
 /// An agent that knows one page twice over, so that it answers with confidence.
-pub(crate) async fn define(command_api: &str, read_api: &str) -> String {
+pub(crate) async fn define(command_api: &str, read_api: &str) -> Shop {
     let (workspace_id, agent_id) = (WorkspaceId::generate(), AgentId::generate());
     let token = token();
     let put = |path: String, body| {
@@ -112,15 +119,20 @@ pub(crate) async fn define(command_api: &str, read_api: &str) -> String {
     {
         tokio::task::yield_now().await;
     }
-    agent_id.to_string()
+    Shop { workspace_id, agent_id }
 }
 
 /// An operator's, for everything.
 pub(crate) fn token() -> String {
+    token_for(Scope::All)
+}
+
+/// An operator's, for everything within the scope.
+pub(crate) fn token_for(workspace: Scope) -> String {
     let operator = Operator {
         sub: "test".to_owned(),
         name: None,
-        workspace: Scope::All,
+        workspace,
         scopes: BTreeSet::from([ScopeName::Admin, ScopeName::Read]),
     };
     let key = OperatorKey::new(SECRET).expect("a key");

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::{
-    apart::{ORIGIN, define, shared, token},
+    apart::{ORIGIN, Shop, define, shared, token},
     support::{Folder, Process, Visitor, client, content, free_addresses, ready, until},
 };
 
@@ -103,7 +103,7 @@ async fn who_answers_later_gives_way_to_the_answer_in_the_log() {
     for address in [&command_api, &read_api, &first, &projector] {
         ready(&format!("http://{address}/readyz")).await;
     }
-    let agent_id = define(&command_api, &read_api).await;
+    let Shop { agent_id, .. } = define(&command_api, &read_api).await;
     let visitor = Visitor::init(&command_api, ORIGIN, json!({ "agent_id": agent_id })).await;
 
     let steps = async {

@@ -5,10 +5,14 @@ use std::{
     time::Instant,
 };
 
+use events::Position;
 use serde_json::Value;
 
-use super::{PAUSE, cluster::Cluster, visitors::Acknowledged};
-use crate::support::{PATIENCE, until};
+use super::{PAUSE, beside, cluster::Cluster, served, visitors::Acknowledged};
+use crate::{
+    apart::Shop,
+    support::{PATIENCE, until},
+};
 
 /// How often the log is read: each partition by one of its servers, whichever it is.
 const READINGS: usize = 5;
@@ -24,18 +28,25 @@ pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded
     println!(
         "{seeded}: {} events, {} questions, {} answers read to their end, {} clicks, {} leads, {} erased",
         log.events.len(),
-        acknowledged.questions.len(),
+        acknowledged.questions.iter().flatten().count(),
         acknowledged.answers.len(),
         acknowledged.clicks.len(),
-        acknowledged.emails.len(),
+        acknowledged.leads.len(),
         acknowledged.erased.len(),
     );
     for _ in 0..READINGS {
         let again = Log::of(cluster.replay().await);
-        assert_eq!(again.ids(), log.ids(), "{seeded}: every server says the same");
+        assert_eq!(
+            lasting(&again.events),
+            lasting(&log.events),
+            "{seeded}: every server says the same"
+        );
     }
     log.holds_once(acknowledged, seeded);
+    log.has_arrays_whole(seeded);
+    log.has_questions_in_order(acknowledged, seeded);
     log.has_one_outcome_each(seeded);
+    log.keeps_shops_apart(cluster.shops(), acknowledged, seeded);
     log.has_answers_as_read(acknowledged, seeded);
     for projection in ["conversations", "leads", "telemetry", "usage", "gaps", "documents"] {
         let verified = cluster.verify(projection).await;
@@ -45,6 +56,8 @@ pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded
             "{seeded}: {projection} is what the log says: {verified}"
         );
     }
+    served::check(cluster, &log.events, seeded).await;
+    beside::check(cluster, acknowledged, seeded).await;
 }
 
 /// The log, when nothing is left of those who are erased. What a server that was away stored late goes a minute later.
@@ -73,13 +86,6 @@ struct Log {
 impl Log {
     const fn of(events: Vec<Value>) -> Self {
         Self { events }
-    }
-
-    /// Of all events but tombstones, of which another one may come.
-    fn ids(&self) -> BTreeSet<&str> {
-        let events = self.events.iter();
-        let lasting = events.filter(|event| event["type"] != "diagent.visitor.erased");
-        lasting.filter_map(|event| event["id"].as_str()).collect()
     }
 
     fn of_type(&self, name: &str) -> impl Iterator<Item = &Value> {
@@ -126,19 +132,57 @@ impl Log {
         );
         let clicks = self.counts("diagent.telemetry.recorded", |data| &data["metadata"]["click"]);
         let questions = self.counts("diagent.message.posted", |data| &data["client_message_id"]);
-        for (stored, told) in [(&clicks, &acknowledged.clicks), (&questions, &acknowledged.questions)] {
+        let leads = self.counts("diagent.lead.captured", |data| &data["name"]);
+        let told = [
+            (&clicks, acknowledged.clicks.iter().collect::<Vec<_>>()),
+            (&questions, acknowledged.questions.iter().flatten().collect()),
+            (&leads, acknowledged.leads.iter().collect()),
+        ];
+        for (stored, told) in told {
             for one in told {
                 assert_eq!(stored.get(one.as_str()), Some(&1), "{seeded}: {one} was acknowledged");
             }
             let twice: Vec<_> = stored.iter().filter(|(_, count)| **count > 1).collect();
             assert!(twice.is_empty(), "{seeded}: {twice:?} are there more than once");
         }
-        let emails = self.counts("diagent.lead.captured", |data| &data["email"]);
-        for email in &acknowledged.emails {
-            assert!(
-                emails.contains_key(email.as_str()),
-                "{seeded}: {email} was acknowledged"
+    }
+
+    /// Events of one request stand all or none, in their order and with nothing between them: acknowledged or not.
+    fn has_arrays_whole(&self, seeded: &str) {
+        let mut requests: BTreeMap<&str, (u64, Vec<(String, u64)>)> = BTreeMap::new();
+        for event in self.of_type("diagent.telemetry.recorded") {
+            let metadata = &event["data"]["metadata"];
+            let text = |name: &str| metadata[name].as_str().expect("a text");
+            let events = metadata["events"].as_u64().expect("a number");
+            let (_, stored) = requests.entry(text("request")).or_insert((events, Vec::new()));
+            stored.push((text("click").to_owned(), sequence(event)));
+        }
+        for (request, (events, stored)) in requests {
+            let (_, first) = stored[0];
+            let sent = (0..events).map(|index| (format!("{request}-{index}"), first + index));
+            assert_eq!(
+                stored,
+                sent.collect::<Vec<_>>(),
+                "{seeded}: {request} stands as it was sent"
             );
+        }
+    }
+
+    /// A visitor's questions stand in one conversation, in the order in which they were acknowledged, and no others do.
+    fn has_questions_in_order(&self, acknowledged: &Acknowledged, seeded: &str) {
+        let mut conversations: HashMap<&str, Vec<&str>> = HashMap::new();
+        for event in self.of_type("diagent.message.posted") {
+            let conversation = event["conversationid"].as_str().expect("an id");
+            let question = event["data"]["client_message_id"].as_str().expect("an id");
+            conversations.entry(conversation).or_default().push(question);
+        }
+        let whose: HashMap<&str, &Vec<&str>> = conversations
+            .values()
+            .flat_map(|stored| stored.iter().map(move |question| (*question, stored)))
+            .collect();
+        for asked in &acknowledged.questions {
+            let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+            assert_eq!(whose.get(asked[0]), Some(&&asked), "{seeded}: stored, and acknowledged");
         }
     }
 
@@ -185,9 +229,35 @@ impl Log {
         }
     }
 
+    /// Every event of an agent is of that agent's workspace, and every event of a visitor of the agent that they spoke to.
+    fn keeps_shops_apart(&self, shops: &[Shop], acknowledged: &Acknowledged, seeded: &str) {
+        let workspaces: HashMap<String, String> = shops
+            .iter()
+            .map(|shop| (shop.agent_id.to_string(), shop.workspace_id.to_string()))
+            .collect();
+        let agents: HashMap<&str, String> = acknowledged
+            .visitors
+            .iter()
+            .map(|visitor| (visitor.visitor_id.as_str(), visitor.agent_id.to_string()))
+            .collect();
+        for event in self.events.iter().filter(|event| !event["agentid"].is_null()) {
+            let text = |name: &str| event[name].as_str().unwrap_or_default();
+            let workspace = workspaces.get(text("agentid")).map(String::as_str);
+            assert_eq!(
+                workspace,
+                Some(text("workspaceid")),
+                "{seeded}: the workspace of {event}"
+            );
+            if let Some(agent) = agents.get(text("visitorid")) {
+                assert_eq!(agent, text("agentid"), "{seeded}: the agent of {event}");
+            }
+        }
+    }
+
     /// What stands of erased visitors, but for tombstones.
     fn left_of_erased(&self, acknowledged: &Acknowledged) -> Vec<String> {
-        let erased: HashSet<&str> = acknowledged.erased.iter().map(String::as_str).collect();
+        let erased = acknowledged.erased.iter();
+        let erased: HashSet<&str> = erased.map(|visitor| visitor.visitor_id.as_str()).collect();
         let is_left = |event: &&Value| {
             let visitor_id = event["visitorid"].as_str();
             visitor_id.is_some_and(|id| erased.contains(id)) && event["type"] != "diagent.visitor.erased"
@@ -196,4 +266,18 @@ impl Log {
         left.map(|event| format!("{} {} of {}", event["position"], event["type"], event["visitorid"]))
             .collect()
     }
+}
+
+/// Ids of all events but tombstones, of which another one may come.
+pub(super) fn lasting<'a>(events: impl IntoIterator<Item = &'a Value>) -> BTreeSet<&'a str> {
+    let lasting = events
+        .into_iter()
+        .filter(|event| event["type"] != "diagent.visitor.erased");
+    lasting.filter_map(|event| event["id"].as_str()).collect()
+}
+
+/// Where the event stands in its partition.
+fn sequence(event: &Value) -> u64 {
+    let position = event["position"].as_str().expect("a position");
+    position.parse::<Position>().expect("a position").sequence
 }

@@ -1,22 +1,27 @@
 //! Two processes of each role, and one that reads, on servers of the test's own: one NATS server, or three.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
 use embedded::testing::{self, TestNats, TestPostgres};
+use events::log::LogConfig;
 use futures::future::join_all;
+use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{model, routes::Routes, visitors::Door, wire::Wire};
 use crate::{
-    apart::{self, SECRET},
-    support::{Folder, PATIENCE, Process, client, free_addresses, ready, until},
+    apart::{self, SECRET, Shop},
+    support::{Folder, PATIENCE, Process, client, free_addresses, ready},
 };
 
 const TWICE: [&str; 3] = ["command-api", "responder", "projector"];
+
+/// Workspaces that share the servers and the roles, with an agent each.
+const SHOPS: usize = 2;
 
 /// A role says within this how it is, whatever hangs behind it.
 const SOON: Duration = Duration::from_secs(5);
@@ -33,7 +38,7 @@ pub(super) struct Cluster {
     processes: BTreeMap<(&'static str, usize), (Process, String)>,
     environment: Vec<(&'static str, String)>,
     folder: Folder,
-    agent_id: String,
+    shops: Vec<Shop>,
     started: usize,
     _alone: MutexGuard<'static, ()>,
 }
@@ -81,7 +86,7 @@ impl Cluster {
             processes: BTreeMap::new(),
             environment,
             folder,
-            agent_id: String::new(),
+            shops: Vec::new(),
             started: 0,
             _alone: alone,
         };
@@ -91,7 +96,10 @@ impl Cluster {
             cluster.run(role, address);
         }
         cluster.ready().await;
-        cluster.agent_id = apart::define(cluster.address("command-api", 0), cluster.address("read-api", 0)).await;
+        for _ in 0..SHOPS {
+            let shop = apart::define(cluster.address("command-api", 0), cluster.address("read-api", 0)).await;
+            cluster.shops.push(shop);
+        }
         cluster
     }
 
@@ -119,10 +127,32 @@ impl Cluster {
     }
 
     /// Where visitors come in.
-    pub(super) fn door(&self) -> Door {
-        Door {
+    pub(super) fn doors(&self) -> Vec<Door> {
+        let door = |shop: &Shop| Door {
             command_apis: [0, 1].map(|number| self.address("command-api", number).to_owned()),
-            agent_id: self.agent_id.clone(),
+            agent_id: shop.agent_id,
+        };
+        self.shops.iter().map(door).collect()
+    }
+
+    /// Who shares all this.
+    pub(super) fn shops(&self) -> &[Shop] {
+        &self.shops
+    }
+
+    /// Where the read API is.
+    pub(super) fn read_api(&self) -> String {
+        format!("http://{}/api/v1", self.address("read-api", 0))
+    }
+
+    /// The log, as the roles reach it.
+    pub(super) fn log(&self) -> LogConfig {
+        let urls: Vec<&str> = self.to_nats.iter().map(Wire::url).collect();
+        LogConfig {
+            nats_url: urls.join(","),
+            partitions: 8,
+            replicas: self.nats.len(),
+            role: "test",
         }
     }
 
@@ -131,6 +161,14 @@ impl Cluster {
         let (mut process, address) = self.processes.remove(&(role, number)).expect("it runs");
         process.kill();
         self.run((role, number), address);
+    }
+
+    /// The same for every process.
+    pub(super) fn kill_roles(&mut self) {
+        let roles: Vec<_> = self.processes.keys().copied().collect();
+        for (role, number) in roles {
+            self.kill_role(role, number);
+        }
     }
 
     /// Stops a process in the middle of what it does, and lets it go on later.
@@ -148,31 +186,53 @@ impl Cluster {
         }
     }
 
-    /// Waits until each of `roles` says that it is not ready. Whatever it says, it says it soon.
-    pub(super) async fn unready(&self, roles: &[&str]) {
-        let patient = client();
-        for ((role, number), (_, address)) in &self.processes {
-            let url = format!("http://{address}/readyz");
-            until(&format!("{role} {number} is not ready"), async || {
-                let asked = patient.get(&url).timeout(SOON).send().await;
-                let status = asked
-                    .unwrap_or_else(|error| panic!("{role} {number} says nothing: {error}"))
-                    .status();
-                status == if roles.contains(role) { 503 } else { 200 }
-            })
-            .await;
+    /// Asks every process how it is, for so long at least and until each of `roles` has said that it is not ready. Who has said so
+    /// stays with it, and who can do without what is away never says so. Whatever one says, it says it soon.
+    pub(super) async fn unready(&self, roles: &[&str], time: Duration) {
+        let (began, mut unready) = (Instant::now(), BTreeSet::new());
+        let affected = self.processes.keys().filter(|(role, _)| roles.contains(role)).count();
+        while unready.len() < affected || began.elapsed() < time {
+            for (process, status, said) in self.said().await {
+                let (role, _) = process;
+                if roles.contains(&role) && status == 503 {
+                    unready.insert(process);
+                } else {
+                    let waits = began.elapsed() < PATIENCE;
+                    let is_well = status == 200 && !unready.contains(&process);
+                    assert!(
+                        is_well && waits,
+                        "without what {roles:?} need, {process:?} says {status}: {said}"
+                    );
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// What every process says of itself: the status of its `/readyz`, and its words.
+    async fn said(&self) -> Vec<((&'static str, usize), StatusCode, String)> {
+        let client = client();
+        let asked = self.processes.iter().map(async |(process, (_, address))| {
+            let asked = client
+                .get(format!("http://{address}/readyz"))
+                .timeout(SOON)
+                .send()
+                .await;
+            let answer = asked.unwrap_or_else(|error| panic!("{process:?} says nothing: {error}"));
+            (*process, answer.status(), answer.text().await.unwrap_or_default())
+        });
+        join_all(asked).await
     }
 
     /// All events, as analysts get them, in the order of each partition.
     pub(super) async fn replay(&self) -> Vec<Value> {
-        let url = format!("http://{}/api/v1/events", self.address("read-api", 0));
-        let answer = client()
-            .get(url)
-            .bearer_auth(apart::token())
-            .send()
-            .await
-            .expect("a replay");
+        self.replay_with(&apart::token()).await
+    }
+
+    /// The events that the token reaches.
+    pub(super) async fn replay_with(&self, token: &str) -> Vec<Value> {
+        let url = format!("{}/events", self.read_api());
+        let answer = client().get(url).bearer_auth(token).send().await.expect("a replay");
         assert_eq!(answer.status(), 200);
         let text = answer.text().await.expect("a whole replay");
         text.lines()

@@ -6,26 +6,45 @@ use futures::StreamExt as _;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-use super::visitors::{Acknowledged, Door};
+use super::visitors::{Acknowledged, Door, Visitor};
 use crate::{
     apart::ORIGIN,
     support::{PATIENCE, client},
 };
 
-const QUESTIONS: usize = 2;
-const CLICKS: usize = 3;
+/// What somebody comes for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    Ask,
+    /// To ask so much that there is a snapshot of the conversation.
+    Talk,
+    /// To do that, and to be forgotten in the middle of an answer.
+    BeForgotten,
+}
+
+impl Wish {
+    const fn questions(self) -> usize {
+        match self {
+            Self::Ask => 2,
+            Self::Talk | Self::BeForgotten => 4,
+        }
+    }
+}
+
+/// How many events each request of telemetry has: one by itself, several as an array.
+const CLICKS: [usize; 5] = [1, 4, 1, 4, 1];
 
 /// Arrives, asks, clicks, leaves an address, and perhaps wants to be forgotten.
-pub(super) async fn stay(door: &Door, name: &str, is_shy: bool) -> Acknowledged {
+pub(super) async fn stay(door: &Door, name: &str, wish: Wish) -> Acknowledged {
     let mut guest = Guest::arrive(door, name).await;
-    for number in 0..QUESTIONS {
+    for number in 0..wish.questions() {
         guest.ask(number).await;
     }
-    for number in 0..CLICKS {
-        guest.click(number).await;
+    for (number, events) in CLICKS.into_iter().enumerate() {
+        guest.click(number, events).await;
     }
     guest.leave_address().await;
-    if is_shy {
+    if wish == Wish::BeForgotten {
         guest.be_forgotten().await;
     }
     guest.acknowledged
@@ -35,7 +54,6 @@ struct Guest<'a> {
     door: &'a Door,
     name: &'a str,
     token: String,
-    visitor_id: String,
     requests: usize,
     acknowledged: Acknowledged,
 }
@@ -60,9 +78,11 @@ impl<'a> Guest<'a> {
             door,
             name,
             token: String::new(),
-            visitor_id: String::new(),
             requests: 0,
-            acknowledged: Acknowledged::default(),
+            acknowledged: Acknowledged {
+                questions: vec![Vec::new()],
+                ..Acknowledged::default()
+            },
         };
         let body = json!({ "agent_id": door.agent_id });
         let answer = loop {
@@ -79,7 +99,11 @@ impl<'a> Guest<'a> {
         };
         let text = |name: &str| answer["data"][name].as_str().expect(name).to_owned();
         guest.token = text("jwt");
-        guest.visitor_id = text("visitor_id");
+        guest.acknowledged.visitors.push(Visitor {
+            visitor_id: text("visitor_id"),
+            agent_id: door.agent_id,
+            conversation_id: text("conversation_id"),
+        });
         guest
     }
 
@@ -132,7 +156,7 @@ impl<'a> Guest<'a> {
             .to_str()
             .expect("a text")
             .to_owned();
-        self.acknowledged.questions.push(id);
+        self.acknowledged.questions[0].push(id);
         let mut shown = Shown {
             message_id,
             last_id: String::new(),
@@ -155,40 +179,59 @@ impl<'a> Guest<'a> {
         }
     }
 
-    async fn click(&mut self, number: usize) {
-        let deadline = Instant::now() + PATIENCE;
-        for attempt in 0.. {
-            let click = format!("{}-{number}-{attempt}", self.name);
-            let body = json!({ "event": "cta.click", "metadata": { "click": click } });
-            let answer = self.send(Method::POST, "/events", Some(&body), None).await;
-            match answer {
-                Ok(answer) if answer.status() == 202 => {
-                    self.acknowledged.clicks.push(click);
-                    return;
-                }
-                Ok(answer) => assert_eq!(answer.status(), 503, "{click}"),
-                Err(_) => {}
-            }
-            assert!(Instant::now() < deadline, "{click} is not stored");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+    /// Reports so many events in one request.
+    async fn click(&mut self, number: usize, events: usize) {
+        let click = |request: &str, index| format!("{request}-{index}");
+        let report = |request: &str, index| {
+            let metadata = json!({ "click": click(request, index), "request": request, "events": events });
+            json!({ "event": "cta.click", "metadata": metadata })
+        };
+        let body = |request: &str| match events {
+            1 => report(request, 0),
+            several => (0..several).map(|index| report(request, index)).collect(),
+        };
+        let request = self.submit("/events", &format!("{}-{number}", self.name), body).await;
+        let clicks = (0..events).map(|index| click(&request, index));
+        self.acknowledged.clicks.extend(clicks);
     }
 
     async fn leave_address(&mut self) {
         let email = format!("visitor-{}@example.com", self.name);
-        let body = json!({ "name": self.name, "email": email });
-        let (answer, _) = self.insist(Method::POST, "/leads", Some(&body)).await;
-        assert!(answer.status().is_success(), "{email}: {}", answer.status());
-        self.acknowledged.emails.push(email);
+        let body = |name: &str| json!({ "name": name, "email": email });
+        let name = self.submit("/leads", self.name, body).await;
+        self.acknowledged.leads.push(name);
+    }
+
+    /// Sends until it is acknowledged, each time under another name, and answers with the name that was: what is sent here has no
+    /// id by which a repeat is known.
+    async fn submit(&mut self, path: &str, name: &str, body: impl Fn(&str) -> Value) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut attempt = 0;
+        loop {
+            let name = format!("{name}-{attempt}");
+            match self.send(Method::POST, path, Some(&body(&name)), None).await {
+                Ok(answer) if answer.status().is_success() => return name,
+                Ok(answer) => assert_eq!(answer.status(), 503, "{path}: {name}"),
+                Err(_) => {}
+            }
+            assert!(Instant::now() < deadline, "{path}: {name} is not stored");
+            attempt += 1;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     async fn be_forgotten(&mut self) {
+        let id = format!("{}-last", self.name);
+        let body = json!({ "message": format!("Question {id}?"), "client_message_id": id });
+        let (_unread, _) = self.insist(Method::POST, "/messages/stream", Some(&body)).await;
         let (answer, is_repeated) = self.insist(Method::DELETE, "/me", None).await;
         // The token is dead once it is done: who asks again is nobody.
         let is_done = answer.status().is_success() || (is_repeated && answer.status() == 401);
         assert!(is_done, "{}: {}", self.name, answer.status());
+        let visitors = std::mem::take(&mut self.acknowledged.visitors);
         self.acknowledged = Acknowledged {
-            erased: vec![self.visitor_id.clone()],
+            erased: visitors.clone(),
+            visitors,
             ..Acknowledged::default()
         };
     }

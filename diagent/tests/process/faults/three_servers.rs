@@ -53,7 +53,7 @@ async fn of_three_servers_whichever_dies_nothing_is_lost_doubled_or_remembered()
     let seeded = format!("FAULTS_SEED={seed}");
     let mut random = SmallRng::seed_from_u64(seed);
     let mut cluster = Cluster::start_on_three().await;
-    let visitors = Visitors::start(cluster.door(), 8, 2);
+    let visitors = Visitors::start(&cluster.doors(), 8, 2);
 
     for fault in in_random_order(&FAULTS, rounds, &mut random) {
         let which = random.random_range(0..SERVERS);
@@ -96,14 +96,14 @@ async fn strike(cluster: &mut Cluster, visitors: &Visitors, fault: Fault, which:
         }
         Fault::AllKilled => {
             cluster.nats.iter_mut().for_each(TestNats::kill);
-            cluster.unready(&NEED_NATS).await;
+            cluster.unready(&NEED_NATS, Duration::ZERO).await;
             for server in &mut cluster.nats {
                 server.restart().await;
             }
         }
         Fault::AllCutOff => {
             (0..SERVERS).for_each(|number| cluster.routes.become_of(number, State::Cut));
-            cluster.unready(&NEED_NATS).await;
+            cluster.unready(&NEED_NATS, Duration::ZERO).await;
             (0..SERVERS).for_each(|number| cluster.routes.become_of(number, State::Whole));
         }
         Fault::Rolling => {

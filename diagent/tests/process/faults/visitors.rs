@@ -5,31 +5,43 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use events::AgentId;
 use futures::future::join_all;
 use tokio::task::JoinHandle;
 
-use super::stay::stay;
+use super::stay::{Wish, stay};
 use crate::support::until;
 
-/// Where visitors come in: either of two instances.
+/// Where visitors of one shop come in: either of two instances.
 #[derive(Debug, Clone)]
 pub(super) struct Door {
     pub(super) command_apis: [String; 2],
-    pub(super) agent_id: String,
+    pub(super) agent_id: AgentId,
 }
 
 /// What visitors were told, and may rely on.
 #[derive(Debug, Default)]
 pub(super) struct Acknowledged {
-    /// Names of telemetry events, each of them sent once.
+    /// Names of telemetry events, each of them sent once, alone or with others in an array.
     pub(super) clicks: Vec<String>,
-    /// `client_message_id`s of questions.
-    pub(super) questions: Vec<String>,
+    /// By visitor, the `client_message_id`s of questions, in the order in which they were acknowledged.
+    pub(super) questions: Vec<Vec<String>>,
     /// Answers that were read to their end: the message's id, and the text.
     pub(super) answers: Vec<(String, String)>,
-    pub(super) emails: Vec<String>,
-    /// Visitors who are erased.
-    pub(super) erased: Vec<String>,
+    /// Names that leads were left under, each of them sent once.
+    pub(super) leads: Vec<String>,
+    /// Everybody who came.
+    pub(super) visitors: Vec<Visitor>,
+    /// Those who are erased.
+    pub(super) erased: Vec<Visitor>,
+}
+
+/// Who somebody was, to whom they spoke, and in which conversation.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    pub(super) visitor_id: String,
+    pub(super) agent_id: AgentId,
+    pub(super) conversation_id: String,
 }
 
 /// Everybody who is there.
@@ -41,12 +53,12 @@ pub(super) struct Visitors {
 }
 
 impl Visitors {
-    /// Lets `count` of them come, one after the other in each place; one of so many, `shy`, wants to be forgotten.
+    /// Lets `count` of them come at a time, by each door as many; one of so many, `shy`, wants to be forgotten.
     #[expect(clippy::disallowed_methods, reason = "visitors leave before the test ends")]
-    pub(super) fn start(door: Door, count: u64, shy: u64) -> Self {
+    pub(super) fn start(doors: &[Door], count: u64, shy: u64) -> Self {
         let (is_over, stays) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
-        let place = |place: u64| {
+        let place = |(place, door): (u64, &Door)| {
             let (door, is_over, stays, acknowledged) = (
                 door.clone(),
                 Arc::clone(&is_over),
@@ -55,7 +67,13 @@ impl Visitors {
             );
             tokio::spawn(async move {
                 for number in 0_u64.. {
-                    let one = stay(&door, &format!("{place}-{number}"), number % shy == shy - 1).await;
+                    let name = format!("{place}-{number}");
+                    let wish = match number % shy {
+                        0 => Wish::Talk,
+                        rest if rest == shy - 1 => Wish::BeForgotten,
+                        _ => Wish::Ask,
+                    };
+                    let one = stay(&door, &name, wish).await;
                     acknowledged.lock().expect("nobody panicked").add(one);
                     stays.fetch_add(1, Ordering::Relaxed);
                     if is_over.load(Ordering::Relaxed) {
@@ -65,7 +83,7 @@ impl Visitors {
             })
         };
         Self {
-            crowd: (0..count).map(place).collect(),
+            crowd: (0..count).zip(doors.iter().cycle()).map(place).collect(),
             is_over,
             stays,
             acknowledged,
@@ -97,10 +115,11 @@ impl Visitors {
 
 impl Acknowledged {
     fn add(&mut self, other: Self) {
+        self.visitors.extend(other.visitors);
         self.clicks.extend(other.clicks);
         self.questions.extend(other.questions);
         self.answers.extend(other.answers);
-        self.emails.extend(other.emails);
+        self.leads.extend(other.leads);
         self.erased.extend(other.erased);
     }
 }
