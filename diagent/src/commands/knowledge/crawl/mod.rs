@@ -11,6 +11,7 @@ mod robots;
 mod scope;
 mod sitemap;
 mod summary;
+mod title;
 mod visit;
 mod wait;
 

@@ -7,6 +7,8 @@ use htmd::{HtmlToMarkdown, Node};
 use markup5ever_rcdom::NodeData;
 use url::Url;
 
+use super::title;
+
 /// The charset is declared within so many bytes, as the HTML standard has it.
 const PRESCAN_BYTES: usize = 1_024;
 
@@ -32,12 +34,13 @@ pub(in crate::commands::knowledge) fn parse(url: &Url, html: &str, robots: &str)
     let mut robots = robots.to_lowercase();
     // Whoever drops the root of a tree empties all of it: it is kept until the end.
     let tree = PARSER.html_to_tree(html).ok();
-    let (mut heading, mut ahead) = (String::new(), Vec::from_iter(tree.clone()));
-    while let Some(node) = ahead.pop() {
-        ahead.extend(node.children.borrow().iter().rev().cloned());
+    let mut named = Named::default();
+    let mut ahead: Vec<(Rc<Node>, Place)> = tree.iter().map(|root| (root.clone(), Place::default())).collect();
+    while let Some((node, place)) = ahead.pop() {
+        let place = place.within(tag(&node));
+        ahead.extend(node.children.borrow().iter().rev().map(|child| (child.clone(), place)));
+        named.read(&node, place.is_frame);
         match tag(&node) {
-            Some("title") if page.title.is_empty() => page.title = line(&node),
-            Some("h1") if heading.is_empty() => heading = line(&node),
             Some("base") => {
                 let href = attribute(&node, "href");
                 base = href.and_then(|href| url.join(&href).ok()).unwrap_or(base);
@@ -62,10 +65,67 @@ pub(in crate::commands::knowledge) fn parse(url: &Url, html: &str, robots: &str)
     if !says("nofollow") && !says("none") {
         page.links = hrefs.iter().filter_map(|href| base.join(href.trim()).ok()).collect();
     }
-    if page.title.is_empty() {
-        page.title = heading;
-    }
+    page.title = named.title();
     page
+}
+
+/// Where in a page an element is.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    is_text: bool,
+    is_frame: bool,
+}
+
+impl Place {
+    /// A site's header is its banner; an article's header holds the article's title.
+    fn within(self, tag: Option<&str>) -> Self {
+        let is_banner = tag == Some("header") && !self.is_text;
+        Self {
+            is_text: self.is_text || matches!(tag, Some("main" | "article" | "section")),
+            is_frame: self.is_frame || is_banner || matches!(tag, Some("nav" | "aside" | "footer")),
+        }
+    }
+}
+
+/// What a page is called, by itself and by its site.
+#[derive(Default)]
+struct Named {
+    title: String,
+    /// The first `h1` of the text, the first other heading of the text, and the first `h1` of what surrounds it, which is
+    /// often the site's name.
+    headings: [String; 3],
+    sites: Vec<String>,
+}
+
+impl Named {
+    fn read(&mut self, node: &Rc<Node>, is_frame: bool) {
+        let slot = match (tag(node), is_frame) {
+            (Some("title"), _) => &mut self.title,
+            (Some("h1"), false) => &mut self.headings[0],
+            (Some("h2" | "h3" | "h4" | "h5" | "h6"), false) => &mut self.headings[1],
+            (Some("h1"), true) => &mut self.headings[2],
+            (Some("meta"), _) if is(node, "property", "og:site_name") || is(node, "name", "application-name") => {
+                self.sites.extend(attribute(node, "content"));
+                return;
+            }
+            _ => return,
+        };
+        if slot.is_empty() {
+            // Generators of sites end a heading with a link to it.
+            line(node).trim_end_matches(['¶', ' ']).clone_into(slot);
+        }
+    }
+
+    fn title(self) -> String {
+        let Self { title, headings, sites } = self;
+        let [first, other, framed] = headings;
+        let heading = if first.is_empty() { other } else { first };
+        match (title.is_empty(), heading.is_empty()) {
+            (false, _) => title::without_site(&title, &heading, &sites),
+            (true, false) => heading,
+            (true, true) => framed,
+        }
+    }
 }
 
 /// The text in the charset of its byte order mark, of the header, or of its `<meta>`; without any, UTF-8 if it can be.
@@ -150,6 +210,37 @@ mod tests {
                 "mailto:a@b.example"
             ]
         );
+    }
+
+    #[test]
+    fn a_title_does_not_tell_the_site() {
+        let table = [
+            (
+                "<title>Repairs | Bikes</title><h1>Repairs<a href=#r>¶</a></h1>",
+                "Repairs",
+            ),
+            ("<title>Repairs | Bikes</title><h3>repairs</h3>", "Repairs"),
+            (
+                "<title>Repairs | Bikes</title><header><h1>Bikes</h1></header>",
+                "Repairs | Bikes",
+            ),
+            (
+                "<title>Repairs | Bikes</title><meta property=og:site_name content=Bikes><header><h1>Bikes</h1></header>",
+                "Repairs",
+            ),
+            (
+                "<title>Bikes - Our repairs</title><meta name=application-name content=bikes><h1>Hello</h1>",
+                "Our repairs",
+            ),
+            (
+                "<header><h1>Bikes</h1></header><main><header><h2>Repairs</h2></header></main>",
+                "Repairs",
+            ),
+            ("<header><h1>Bikes</h1></header><main><p>Hello</p></main>", "Bikes"),
+        ];
+        for (html, title) in table {
+            assert_eq!(read(html).title, title, "{html}");
+        }
     }
 
     #[test]
