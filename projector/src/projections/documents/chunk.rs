@@ -23,7 +23,8 @@ const SEPARATOR: &str = " > ";
 pub(super) struct Chunk {
     /// The headings above it, outermost first; the page's title is not repeated.
     pub(super) heading: String,
-    /// The id that the innermost heading has on its page, or the one that renderers of Markdown give it; empty before the first.
+    /// The id that the innermost heading has on its page, or the one that renderers of Markdown give it; empty before the
+    /// first, and where the page has none for it.
     pub(super) anchor: String,
     /// Markdown.
     pub(super) content: String,
@@ -186,12 +187,12 @@ fn heading(line: &str) -> Option<(usize, &str)> {
     is_heading.then(|| (level, text.trim().trim_end_matches('#').trim_end()))
 }
 
-/// `Text {#id}`: the id that the heading has on its page.
+/// `Text {#id}`: the id that the heading has on its page; `Text {#}` when it has none there, and is not to get one.
 fn with_id(heading: &str) -> (&str, Option<&str>) {
     let id = heading
         .strip_suffix('}')
         .and_then(|rest| rest.rsplit_once("{#"))
-        .filter(|(_, id)| !id.is_empty() && !id.contains([' ', '{', '}']));
+        .filter(|(_, id)| !id.contains([' ', '{', '}']));
     id.map_or((heading, None), |(text, id)| (text.trim_end(), Some(id)))
 }
 

@@ -34,12 +34,18 @@ fn a_repeated_heading_has_an_anchor_of_its_own() {
 
 #[test]
 fn a_heading_that_brings_its_id_keeps_it() {
-    let found = chunks("", "## How long? {#returns-period}\n\na\n\n## A set {#}\n\nb");
+    let found = chunks(
+        "",
+        "## How long? {#returns-period}\n\na\n\n## No id {#}\n\nb\n\n## A set {1}\n\nc",
+    );
     let brief: Vec<(&str, &str)> = found
         .iter()
         .map(|chunk| (chunk.heading.as_str(), chunk.anchor.as_str()))
         .collect();
-    assert_eq!(brief, [("How long?", "returns-period"), ("A set {#}", "a-set-")]);
+    assert_eq!(
+        brief,
+        [("How long?", "returns-period"), ("No id", ""), ("A set {1}", "a-set-1")]
+    );
 }
 
 #[test]
