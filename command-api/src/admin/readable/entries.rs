@@ -60,6 +60,9 @@ pub(super) fn definitions(handlers: &dyn Handlers, element: Element) -> Option<H
     if !is_told {
         blocks.push(terms.join(" / "));
     }
+    if blocks.is_empty() {
+        return None;
+    }
     let blocks: Vec<&str> = blocks.iter().map(|block| block.trim()).collect();
     Some(format!("\n\n{}\n\n", blocks.join("\n\n")).into())
 }
@@ -68,10 +71,10 @@ pub(super) fn definitions(handlers: &dyn Handlers, element: Element) -> Option<H
 fn entries(list: &Rc<Node>) -> Vec<Rc<Node>> {
     let mut entries = Vec::new();
     for child in children(list) {
-        match tag(&child) {
-            Some("dt" | "dd") => entries.push(child),
-            Some("div") => entries.extend(children(&child).into_iter().filter(is_entry)),
-            _ => {}
+        if tag(&child) == Some("div") {
+            entries.extend(children(&child).into_iter().filter(is_entry));
+        } else if is_entry(&child) {
+            entries.push(child);
         }
     }
     entries
