@@ -55,6 +55,13 @@ pub(crate) struct Refused {
     explanation: String,
 }
 
+impl Refused {
+    /// Whether a field was refused with these words.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        self.explanation.contains(words)
+    }
+}
+
 /// A client with a token.
 pub(crate) struct Api {
     client: reqwest::Client,

@@ -6,6 +6,7 @@ mod list;
 mod pdf;
 mod put;
 mod remove;
+mod wait;
 
 use self::{crawl::Crawl, list::List, put::Put, remove::Remove};
 use crate::infra::InfraArgs;

@@ -11,9 +11,8 @@ mod robots;
 mod scope;
 mod sitemap;
 mod summary;
-mod title;
+pub(super) mod title;
 mod visit;
-mod wait;
 
 use std::{
     collections::HashSet,
@@ -37,7 +36,7 @@ use self::{
     summary::Summary,
     visit::{Visit, Visits},
 };
-use super::list;
+use super::{list, wait};
 use crate::{
     commands::{
         api::{Api, ApiArgs},
@@ -56,8 +55,8 @@ pub struct Crawl {
     #[arg(long)]
     url: Url,
     /// Pages at most
-    #[arg(long, default_value_t = 2_000)]
-    max_pages: usize,
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_pages: u32,
     /// Requests at the same time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
     concurrency: u8,
@@ -87,7 +86,7 @@ impl Crawl {
         let api = Api::new(self.api.clone(), infra)?;
         let visits = self.prepare(&api).await?;
         let file = self.state_file(&infra.data_dir, &visits);
-        let mut frontier = Frontier::resume(visits.scope.clone(), self.max_pages, file)
+        let mut frontier = Frontier::resume(visits.scope.clone(), self.pages_max(), file)
             .context("the state of the last run cannot be read")?;
         self.seed(&visits, &mut frontier).await;
         let (summary, position) = self.visit_all(&visits, &mut frontier).await?;
@@ -116,13 +115,22 @@ impl Crawl {
         );
         let private = self.allow_private.then(|| self.url.clone());
         let mut fetcher = Fetcher::new(private, Duration::from_millis(self.delay_ms))?;
+        let robots = Robots::of(&fetcher, &self.url).await;
+        let robots = robots.with_context(|| format!("{} cannot be crawled", self.url))?;
+        robots.ensure_allowed(&self.url)?;
+        fetcher.slow_down(robots.delay());
         // A site may have its pages on another host (www), or scheme, than the one that people type.
         let first = fetcher.get(&self.url, &Validators::default(), 0, |_| false).await;
         let first = first.with_context(|| format!("{} cannot be crawled", self.url))?;
         if !first.status.is_success() {
             bail!("{} answers {}", self.url, first.status);
         }
-        let robots = Robots::of(&fetcher, &first.url).await?;
+        let robots = if first.url.origin() == self.url.origin() {
+            robots
+        } else {
+            Robots::of(&fetcher, &first.url).await?
+        };
+        robots.ensure_allowed(&first.url)?;
         fetcher.slow_down(robots.delay());
         let pages = list::pages(api, self.agent).await?;
         Ok(Visits {
@@ -136,6 +144,10 @@ impl Crawl {
                 .filter_map(|page| page["url"].as_str().map(ToOwned::to_owned))
                 .collect::<HashSet<_>>(),
         })
+    }
+
+    fn pages_max(&self) -> usize {
+        usize::try_from(self.max_pages).unwrap_or(usize::MAX)
     }
 
     /// Where a crawl of the same pages for the same agent finds what this one left.
@@ -157,7 +169,7 @@ impl Crawl {
             frontier.add(&url, false, false);
         }
         let sitemaps = visits.robots.sitemaps(visits.scope.start());
-        for url in sitemap::pages(&visits.fetcher, sitemaps, self.max_pages).await {
+        for url in sitemap::pages(&visits.fetcher, sitemaps, self.pages_max()).await {
             frontier.add(&url, false, false);
         }
     }

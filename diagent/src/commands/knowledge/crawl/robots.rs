@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use texting_robots::Robot;
 use url::Url;
 
@@ -44,6 +44,15 @@ impl Robots {
         self.0.allowed(url.as_str())
     }
 
+    /// For the page that a crawl begins with.
+    ///
+    /// # Errors
+    /// The site does not want it to be crawled.
+    pub(super) fn ensure_allowed(&self, url: &Url) -> anyhow::Result<()> {
+        ensure!(self.allows(url), "{url} cannot be crawled: robots.txt forbids it");
+        Ok(())
+    }
+
     /// From one request to the next.
     pub(super) fn delay(&self) -> Duration {
         let seconds = self.0.delay.unwrap_or_default();
@@ -75,6 +84,7 @@ mod tests {
                 .expect("an address")
         };
         assert!(robots.allows(&url("/docs")) && !robots.allows(&url("/admin/x")));
+        assert!(robots.ensure_allowed(&url("/")).is_ok() && robots.ensure_allowed(&url("/admin/")).is_err());
         assert_eq!(robots.delay(), DELAY_MAX);
         assert_eq!(robots.sitemaps(&url("/")), [url("/s.xml")]);
         let none = Robots::parse(b"").expect("a file");

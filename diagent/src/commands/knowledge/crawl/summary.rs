@@ -74,9 +74,7 @@ impl Summary {
             ));
         }
         if left_out > 0 {
-            print::line(format!(
-                "  {left_out} pages are beyond --max-pages; the same command goes on with them"
-            ));
+            print::line(format!("  {left_out} left out: raise --max-pages to reach them"));
         }
     }
 }

@@ -30,6 +30,34 @@ pub(super) fn without_site(title: &str, heading: &str, sites: &[String]) -> Stri
     rest.filter(|rest| !rest.is_empty()).unwrap_or_else(|| title.to_owned())
 }
 
+/// The first `# heading` of a Markdown text, without its marks.
+pub(in crate::commands::knowledge) fn of_markdown(text: &str) -> Option<String> {
+    let mut fence: Option<&str> = None;
+    for line in text.lines().map(str::trim_end) {
+        match fence {
+            Some(mark) if line.trim_start().starts_with(mark) => fence = None,
+            Some(_) => {}
+            None => {
+                fence = ["```", "~~~"]
+                    .into_iter()
+                    .find(|mark| line.trim_start().starts_with(mark));
+                let heading = line.strip_prefix("# ").map(without_marks);
+                if let Some(heading) = heading.filter(|heading| !heading.is_empty()) {
+                    return Some(heading);
+                }
+            }
+        }
+    }
+    None
+}
+
+fn without_marks(heading: &str) -> String {
+    let heading = heading.trim_end_matches('#');
+    let id = heading.strip_suffix('}').and_then(|rest| rest.rsplit_once("{#"));
+    let heading = id.map_or(heading, |(text, _)| text);
+    heading.replace(['*', '`', '\\'], "").trim().to_owned()
+}
+
 /// Where the separators begin and end; the title's own ends are the first and the last of them.
 fn cuts(title: &str) -> Vec<(usize, usize)> {
     let found = SEPARATORS
@@ -79,6 +107,21 @@ mod tests {
         ];
         for (title, heading, expected) in table {
             assert_eq!(without_site(title, heading, &[]), expected, "{title}");
+        }
+    }
+
+    #[test]
+    fn markdown_is_called_by_its_first_heading() {
+        let table = [
+            (
+                "Intro.\n\n# The **whole** story {#top}\n\n# More",
+                Some("The whole story"),
+            ),
+            ("```sh\n# a comment\n```\n# Story #", Some("Story")),
+            ("## Part\n#hashtag\n# ", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(of_markdown(text).as_deref(), expected, "{text}");
         }
     }
 

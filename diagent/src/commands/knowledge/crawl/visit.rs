@@ -14,15 +14,25 @@ use super::{
     page::{self, Page},
     robots::Robots,
     scope::Scope,
+    title,
 };
 use crate::commands::{
-    api::{Api, Side},
-    knowledge::{isolated::isolated, pdf},
+    api::{Api, Refused, Side},
+    knowledge::{
+        isolated::isolated,
+        pdf::{self, PdfError},
+    },
 };
 
 const HTML_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 const TITLE_CHARS_MAX: usize = 300;
 const HEADER_CHARS_MAX: usize = 500;
+
+/// Why a page is left out that is nothing but pictures or scripts.
+const NO_TEXT: &str = "no text";
+
+/// What the API says of such a page.
+const REFUSED_WITHOUT_TEXT: &str = "has no text";
 
 /// What visits have in common.
 pub(super) struct Visits<'a> {
@@ -135,7 +145,10 @@ impl Visits<'_> {
             {
                 Ok(Outcome::Same)
             }
-            Verdict::Keep(kind, page, text) => self.put(visit, &page, (kind, text), &now).await,
+            Verdict::Keep(kind, page, text) => match self.put(visit, &page, (kind, text), &now).await {
+                Err(error) if has_no_text(&error) => self.drop(crawled.is_some(), NO_TEXT, visit).await,
+                outcome => outcome,
+            },
         }
     }
 
@@ -164,26 +177,20 @@ impl Visits<'_> {
         let robots = text(&fetched.headers, &header::HeaderName::from_static("x-robots-tag")).unwrap_or_default();
         let is_html = is_html(&kind);
         if !is_readable(&kind) {
-            return Ok(Verdict::Drop("no text"));
+            return Ok(Verdict::Drop(NO_TEXT));
         }
         anyhow::ensure!(
             !is_html || fetched.body.len() <= HTML_BYTES_MAX,
             "it is larger than {HTML_BYTES_MAX} bytes"
         );
         let at = target.url.clone();
-        let (mut page, text) = isolated(move || {
-            if is_pdf(&kind) {
-                return pdf::text(&fetched.body).map(|text| (Page::default(), text));
-            }
-            let text = page::decode(&fetched.body, &kind);
-            let page = if is_html {
-                page::parse(&at, &text, &robots)
-            } else {
-                Page::default()
-            };
-            Ok((page, text))
-        })
-        .await??;
+        let (mut page, text) = match isolated(move || parsed(&at, &fetched.body, &kind, &robots)).await? {
+            Err(PdfError::NoText) => return Ok(Verdict::Drop(NO_TEXT)),
+            parsed => parsed?,
+        };
+        if text.trim().is_empty() {
+            return Ok(Verdict::Drop(NO_TEXT));
+        }
         visit.links = std::mem::take(&mut page.links);
         let canonical = page.canonical.take().and_then(|canonical| self.scope.take(&canonical));
         if page.is_hidden {
@@ -234,6 +241,32 @@ impl Visits<'_> {
     }
 }
 
+/// What was fetched at `url`, as a page and as text.
+fn parsed(url: &Url, body: &[u8], kind: &str, robots: &str) -> Result<(Page, String), PdfError> {
+    if is_pdf(kind) {
+        return pdf::text(body).map(|text| (Page::default(), text));
+    }
+    let text = page::decode(body, kind);
+    let page = if is_html(kind) {
+        page::parse(url, &text, robots)
+    } else if is_markdown(url, kind) {
+        Page {
+            title: title::of_markdown(&text).unwrap_or_default(),
+            ..Page::default()
+        }
+    } else {
+        Page::default()
+    };
+    Ok((page, text))
+}
+
+/// Whether the API refused a page since nothing of it is text: only the API reads HTML.
+fn has_no_text(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Refused>()
+        .is_some_and(|refused| refused.says(REFUSED_WITHOUT_TEXT))
+}
+
 /// Its own, or else the last part of its address.
 fn title(page: &Page, url: &Url) -> String {
     let name = || {
@@ -257,6 +290,15 @@ fn essence(kind: &str) -> String {
 
 fn is_html(kind: &str) -> bool {
     matches!(essence(kind).as_str(), "text/html" | "application/xhtml+xml")
+}
+
+/// Many sites serve Markdown as plain text.
+fn is_markdown(url: &Url, kind: &str) -> bool {
+    let ending = url
+        .path()
+        .rsplit_once('.')
+        .map(|(_, ending)| ending.to_ascii_lowercase());
+    essence(kind) == "text/markdown" || matches!(ending.as_deref(), Some("md" | "markdown"))
 }
 
 fn is_pdf(kind: &str) -> bool {
