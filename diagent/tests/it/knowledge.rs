@@ -4,7 +4,7 @@ use std::{env::temp_dir, fs};
 
 use serde_json::{Value, json};
 
-use crate::support::{Site, Stack, succeeds, until};
+use crate::support::{Agent, Site, Stack, succeeds};
 
 /// A site with everything that a crawl can meet.
 async fn shop() -> Site {
@@ -97,6 +97,73 @@ async fn a_crawl_that_ended_early_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_site_that_forbids_its_start_page_is_left_alone() {
+    let agent = Stack::shared().await.agent().await;
+    let site = Site::start().await;
+    site.page("/", "<p>Welcome.</p>");
+    site.put("/robots.txt", 200, "text/plain", "User-agent: *\nDisallow: /\n");
+    let url = format!("{}/", site.origin);
+    let mut crawl = vec![
+        "knowledge",
+        "crawl",
+        "--agent",
+        &agent.id,
+        "--url",
+        &url,
+        "--allow-private",
+    ];
+
+    let output = agent.diagent(&crawl).await;
+
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(1) && said.contains("robots.txt forbids it"),
+        "{said}"
+    );
+    assert_eq!(site.answered(200), 1, "only robots.txt is fetched");
+    crawl.extend(["--max-pages", "0"]);
+    let none = agent.diagent(&crawl).await;
+    let said = String::from_utf8_lossy(&none.stderr);
+    assert!(!none.status.success() && said.contains("--max-pages"), "{said}");
+}
+
+#[tokio::test]
+async fn pages_are_told_by_their_own_names_and_those_without_text_are_left_out() {
+    let agent = Stack::shared().await.agent().await;
+    let site = Site::start().await;
+    site.page(
+        "/",
+        "<title>Opening hours | Bikes</title><main><h1>Opening hours</h1><table><tr><th>Day</th><th>Opens</th>\
+         <th>Closes</th></tr><tr><td>Saturday</td><td>10:00</td><td>15:00</td></tr></table>\
+         <a href=/guide.md>G</a><a href=/empty>E</a></main>",
+    );
+    site.put("/guide.md", 200, "text/markdown", "# Repair guide\n\nPatch the tube.");
+    site.page("/empty", "<title>Empty</title><main><script>draw()</script></main>");
+
+    let crawled = agent.crawl(&site, &[]).await;
+
+    assert_eq!(counts(&crawled), (2, 0, 0, 0), "{crawled}");
+    assert_eq!(
+        (&crawled["skipped"], &crawled["failed"]),
+        (&json!({ "no text": 1 }), &json!([]))
+    );
+    let titles: Vec<String> = listed(&agent).await.into_iter().map(|(_, title)| title).collect();
+    assert_eq!(titles, ["Opening hours", "Repair guide"]);
+    let transcript = agent
+        .visitor()
+        .await
+        .ask("Which hours on Saturday: opens, closes?")
+        .await;
+    assert!(
+        transcript.text().contains("Saturday: Opens 10:00, Closes 15:00."),
+        "{}",
+        transcript.text()
+    );
+    let cited = transcript.citations().expect("citations")[0]["url"].clone();
+    assert_eq!(cited, format!("{}/", site.origin), "the heading has no id to link to");
+}
+
+#[tokio::test]
 async fn private_addresses_are_refused_unless_allowed() {
     let agent = Stack::shared().await.agent().await;
     let site = Site::start().await;
@@ -166,10 +233,25 @@ async fn files_are_put_listed_and_removed() {
     put.extend(files.iter().map(String::as_str));
     succeeds(&agent, &put).await;
     let broken = file("d.pdf", b"%PDF-1.7 nonsense");
+    let after = file("e.txt", b"More text.");
     let output = agent
-        .diagent(&["knowledge", "put", "--agent", &agent.id, "--url", &base, &broken])
+        .diagent(&[
+            "knowledge",
+            "put",
+            "--agent",
+            &agent.id,
+            "--url",
+            &base,
+            &broken,
+            &after,
+        ])
         .await;
-    assert!(!output.status.success(), "a broken PDF is refused");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "a broken PDF is refused: {said}");
+    assert!(
+        said.contains("d.pdf failed") && said.contains("1 of 2 files are known, 1 failed"),
+        "{said}"
+    );
 
     let address = agent.page("/help/c.txt");
     succeeds(
@@ -177,28 +259,25 @@ async fn files_are_put_listed_and_removed() {
         &["knowledge", "remove", "--agent", &agent.id, "--url", &address],
     )
     .await;
-    let expected = [("/help/a.html", "Prices"), ("/help/b.md", "Opening hours")]
-        .map(|(path, title)| (agent.page(path), title.to_owned()));
-    until("the list is as it was put", async || {
-        let listed: Value =
-            serde_json::from_str(&succeeds(&agent, &["knowledge", "list", "--agent", &agent.id, "--json"]).await)
-                .expect("JSON");
-        let text = |page: &Value, name: &str| page[name].as_str().unwrap_or_default().to_owned();
-        let mut listed: Vec<_> = listed
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(|page| (text(page, "url"), text(page, "title")))
-            .collect();
-        listed.sort();
-        if listed == expected {
-            Ok(())
-        } else {
-            Err(format!("{listed:?}"))
-        }
-    })
-    .await;
+    let expected = [
+        ("/help/a.html", "Prices"),
+        ("/help/b.md", "Opening hours"),
+        ("/help/e.txt", "e"),
+    ]
+    .map(|(path, title)| (agent.page(path), title.to_owned()));
+    assert_eq!(listed(&agent).await, expected, "at once, for both commands wait");
     fs::remove_dir_all(folder).expect("a folder");
+}
+
+/// Address and title of every page that the agent knows.
+async fn listed(agent: &Agent) -> Vec<(String, String)> {
+    let printed = succeeds(agent, &["knowledge", "list", "--agent", &agent.id, "--json"]).await;
+    let pages: Value = serde_json::from_str(&printed).expect("JSON");
+    let text = |page: &Value, name: &str| page[name].as_str().unwrap_or_default().to_owned();
+    let pages = pages.as_array().expect("a list").iter();
+    let mut listed: Vec<_> = pages.map(|page| (text(page, "url"), text(page, "title"))).collect();
+    listed.sort();
+    listed
 }
 
 /// New, changed, the same, removed.

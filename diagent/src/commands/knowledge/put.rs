@@ -6,12 +6,16 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use events::AgentId;
+use events::{AgentId, Position};
 use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{crawl::page, isolated::isolated, pdf};
+use super::{
+    crawl::{page, title},
+    isolated::isolated,
+    pdf, wait,
+};
 use crate::{
     commands::api::{Api, ApiArgs, Side},
     infra::InfraArgs,
@@ -31,12 +35,16 @@ pub struct Put {
     /// The page's title; without it, that of the HTML, the first heading, or the file's name
     #[arg(long)]
     title: Option<String>,
+    /// Return when the pages are stored; they can be found a little later
+    #[arg(long)]
+    no_wait: bool,
     #[command(flatten)]
     api: ApiArgs,
 }
 
 impl Put {
-    /// Puts one file after the other; a page that has not changed is not stored again.
+    /// Puts one file after the other, whatever becomes of the one before; a page that has not changed is not stored again.
+    /// Returns when they can be found by their words.
     ///
     /// # Errors
     /// A file cannot be read, or the API refuses.
@@ -46,15 +54,42 @@ impl Put {
             !several || (self.url.path().ends_with('/') && self.title.is_none()),
             "several files need a --url that ends with a slash, and no --title"
         );
-        let api = Api::new(self.api, infra)?;
-        let path = format!("agents/{}/documents", self.agent);
+        let api = Api::new(self.api.clone(), infra)?;
+        let (mut last, mut failed) = (None::<Position>, 0);
         for file in &self.files {
-            let url = address(&self.url, file)?;
-            let body = body(file, &url, self.title.as_deref()).await?;
-            api.call((Side::Command, Method::PUT), &path, &[], Some(&body)).await?;
-            print::line(format!("{url} is known"));
+            match self.put(&api, file).await {
+                Ok(position) => {
+                    last = last
+                        .into_iter()
+                        .chain(position)
+                        .max_by_key(|position| position.sequence);
+                }
+                Err(error) if !several => return Err(error),
+                Err(error) => {
+                    failed += 1;
+                    print::line(format!("{} failed: {error:#}", file.display()));
+                }
+            }
         }
+        if last.is_some() && !self.no_wait {
+            wait::until_indexed(&api, self.agent, last).await?;
+        }
+        let all = self.files.len();
+        if several {
+            print::line(format!("{} of {all} files are known, {failed} failed", all - failed));
+        }
+        ensure!(failed == 0, "{failed} of {all} files are not known");
         Ok(())
+    }
+
+    /// Answers with where the page stands in the log.
+    async fn put(&self, api: &Api, file: &Path) -> anyhow::Result<Option<Position>> {
+        let url = address(&self.url, file)?;
+        let body = body(file, &url, self.title.as_deref()).await?;
+        let path = format!("agents/{}/documents", self.agent);
+        let answer = api.call((Side::Command, Method::PUT), &path, &[], Some(&body)).await?;
+        print::line(format!("{url} is known"));
+        Ok(Api::position(&answer))
     }
 }
 
@@ -93,10 +128,7 @@ async fn body(file: &Path, url: &Url, title: Option<&str>) -> anyhow::Result<Val
     let own = match (title, kind) {
         (Some(title), _) => Some(title.to_owned()),
         (None, "html") => Some(page::parse(url, &text, "").title).filter(|title| !title.is_empty()),
-        (None, _) => text
-            .lines()
-            .find_map(|line| line.strip_prefix("# "))
-            .map(|line| line.trim().to_owned()),
+        (None, _) => title::of_markdown(&text),
     };
     let name = file.file_stem().map(|name| name.to_string_lossy().into_owned());
     Ok(json!({ "url": url.as_str(), "title": own.or(name), kind: text }))
