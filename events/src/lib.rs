@@ -9,7 +9,7 @@
 //!    [`upcast`] (old versions into today's), [`schema`] (JSON Schema of every type).
 //! 4. [`log`]: the `JetStream` streams, and everything that reads or appends to them.
 //! 5. Beside the log: [`tokens`] (frames of an answer while it is written), [`directory`] (agents and
-//!    workspaces in memory, following CONTROL).
+//!    workspaces in memory, following CONTROL), [`markdown`] (what the text of an answer may hold).
 //!
 //! This crate depends on no role; every role depends on it.
 
@@ -23,6 +23,7 @@ pub mod document;
 pub mod ids;
 pub mod lead;
 pub mod log;
+pub mod markdown;
 pub mod personal;
 pub mod recorded;
 pub mod schema;

@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, ops::RangeInclusive};
 
-use events::agent::{BehaviorRule, CallToAction, CuratedAnswer, Route, RouteTarget, RuleAction, RuleConditions};
+use events::{
+    agent::{BehaviorRule, CallToAction, CuratedAnswer, Route, RouteTarget, RuleAction, RuleConditions},
+    markdown,
+};
 use url::Url;
 
 use crate::checks::{Checks, PAGE_URL_CHARS_MAX};
@@ -143,6 +146,15 @@ fn check_curated(
         }
     }
     checks.text(&at("answer"), &curated.answer, 1..=ANSWER_CHARS_MAX);
+    if !markdown::has_safe_links(&curated.answer) {
+        checks.refuse(
+            at("answer"),
+            "must have no links but to paths, http, https, mailto and tel addresses",
+        );
+    }
+    if !markdown::has_no_tags(&curated.answer) {
+        checks.refuse(at("answer"), "must not contain HTML, but between lines of ```");
+    }
     if let Some(url) = &curated.url
         && !is_web_address(url)
     {
@@ -245,6 +257,25 @@ mod tests {
         for (conditions, fields, expected) in table {
             let action = format!(r#"{{ "kind": "curated", "answer": "Yes.", {fields} }}"#);
             assert_refused(conditions, &action, expected);
+        }
+    }
+
+    #[test]
+    fn a_curated_answer_runs_nothing_in_the_page_that_shows_it() {
+        let table = [
+            (
+                "[Until six](/hours), <https://shop.example>, [mail](mailto:a@shop.example)",
+                "",
+            ),
+            ("```\n<script src=widget.js></script>\n```", ""),
+            ("[here](javascript:alert(1))", "action.answer"),
+            ("[here]: data:text/html,hi", "action.answer"),
+            ("<javascript:alert(1)>", "action.answer"),
+            ("<img src=x onerror=alert(1)>", "action.answer"),
+        ];
+        for (answer, expected) in table {
+            let action = json!({ "kind": "curated", "questions": ["Open?"], "answer": answer });
+            assert_refused("{}", &action.to_string(), expected);
         }
     }
 

@@ -171,6 +171,28 @@ async fn a_model_is_told_the_persona_the_passages_and_the_question() {
 }
 
 #[tokio::test]
+async fn nothing_that_a_model_says_runs_in_the_page() {
+    let stack = Stack::with_model().await;
+    let visitor = stack.agent().await.visitor().await;
+    let mut script = stack.model().script();
+    let stream = visitor.stream_message(&script.question(), "c1").await;
+
+    script.call().await.answer(&[
+        "[here](java",
+        "script:alert(1)), [x](data:text/html,hi), <java",
+        "script:alert(2)>, <",
+        "img src=x onerror=alert(1)>, [mail](mailto:a@shop.example).",
+    ]);
+
+    let text = stream.to_end().await.text();
+    assert_eq!(
+        text,
+        "[here](…), [x](…), ‹javascript:alert(2)>, ‹img src=x onerror=alert(1)>, [mail](mailto:a@shop.example)."
+    );
+    assert_eq!(visitor.messages().await[1]["content"], text);
+}
+
+#[tokio::test]
 async fn a_model_that_is_busy_is_asked_once_more() {
     let stack = Stack::with_model().await;
     let visitor = stack.agent().await.visitor().await;

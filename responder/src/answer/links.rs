@@ -1,15 +1,14 @@
 //! Web addresses in a model's text, checked while it streams: one that the model was not given is one that it invented, and
 //! is not said.
 
+use events::markdown::LEFT_OUT;
+
 use crate::{prompt::ChatMessage, retrieve::Passage};
 
 const SCHEMES: [&str; 2] = ["https://", "http://"];
 
 /// The longest address that is looked at whole, in bytes; a longer one is cut, and so is unknown.
 const ADDRESS_BYTES_MAX: usize = 2_048;
-
-/// What stands for an address that is not said.
-const LEFT_OUT: char = '…';
 
 /// Passes a model's text on, without addresses that it was not given.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! What is said: a curated answer, small talk, a model's answer, or sentences from the agent's own pages.
 
 mod breaker;
+mod checked;
 mod chunks;
 mod curated;
 mod extractive;
@@ -11,6 +12,7 @@ mod phrases;
 mod plain;
 mod references;
 mod sse;
+mod thoughts;
 
 use events::conversation::{Citation, TokenUsage};
 use futures::{
@@ -18,7 +20,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 
-use self::{links::Links, model::Model, references::References};
+use self::{checked::Checked, model::Model};
 pub(crate) use self::{model::ModelError, plain::plain_text};
 use crate::{
     config::ModelConfig,
@@ -131,15 +133,14 @@ fn extract(question: &Question<'_>, retrieved: &Retrieved) -> (String, Vec<Citat
 fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> Answer {
     let (instead, instead_citations, instead_low) = extract(question, retrieved);
     let messages = prompt::messages(question, retrieved);
-    let mut references = References::to(retrieved.passages.len());
-    let mut links = Links::given(&messages, &retrieved.passages);
+    let mut checked = Checked::given(&messages, &retrieved.passages);
     let mut said = model.say(&messages);
     let pieces = async_stream::stream! {
         let mut is_speaking = false;
         while let Some(piece) = said.next().await {
             match piece {
                 Ok(Piece::Token(token)) => {
-                    let token = links.push(&references.push(&token));
+                    let token = checked.push(&token);
                     if !token.is_empty() {
                         is_speaking = true;
                         yield Ok(Piece::Token(token));
@@ -157,7 +158,7 @@ fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> An
                 piece => yield piece.map_err(AnswerError),
             }
         }
-        let rest = links.push(&references.finish()) + &links.finish();
+        let rest = checked.finish();
         if !rest.is_empty() {
             yield Ok(Piece::Token(rest));
         }
