@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    answer::{Answer, Piece},
+    answer::{Answer, Citing, Piece},
     metrics,
     turn::Failure,
 };
@@ -38,7 +38,7 @@ pub(crate) async fn speak(
     started: Instant,
     frames: &mut FrameWriter,
 ) -> Result<Said, Failure> {
-    let mut pieces = answer.pieces;
+    let (mut pieces, citing) = (answer.pieces, answer.citing);
     let mut said = Said {
         content: String::new(),
         citations: answer.citations,
@@ -78,27 +78,26 @@ pub(crate) async fn speak(
                     citations,
                     low_confidence,
                     answerer,
+                    finish_reason: FinishReason::Complete,
                     ..said
                 };
             }
         }
     }
-    said.keep_used_citations();
+    if citing == Citing::Referred {
+        said.keep_referred_citations();
+    }
     Ok(said)
 }
 
 impl Said {
-    /// What the text does not refer to was not used. A text without any reference used all of it, unless it is one that
-    /// nobody is sure of: that is an "I do not know".
-    fn keep_used_citations(&mut self) {
+    /// What the text does not refer to was not used. A whole answer that refers to nothing has no source, and is not to be
+    /// relied on; one that was stopped might have come to it.
+    fn keep_referred_citations(&mut self) {
         let content = &self.content;
-        let referred = |citation: &Citation| content.contains(&format!("[{}]", citation.id));
-        let is_guess = self.low_confidence && self.finish_reason != FinishReason::Stopped;
-        if self.citations.iter().any(referred) {
-            self.citations.retain(referred);
-        } else if content.is_empty() || is_guess {
-            self.citations.clear();
-        }
+        self.citations
+            .retain(|citation| content.contains(&format!("[{}]", citation.id)));
+        self.low_confidence |= self.citations.is_empty() && self.finish_reason != FinishReason::Stopped;
     }
 }
 
@@ -108,23 +107,32 @@ mod tests {
 
     #[test]
     fn what_is_referred_to_is_cited() {
-        assert_eq!(kept("Yes [2], indeed.", false, FinishReason::Complete), [2]);
-        assert_eq!(kept("Perhaps [1].", true, FinishReason::Complete), [1]);
+        let table = [
+            ("Yes [2], indeed.", false, FinishReason::Complete, (vec![2], false)),
+            ("Perhaps [1].", true, FinishReason::Complete, (vec![1], true)),
+            ("Both [1][2], of [3]", false, FinishReason::Length, (vec![1, 2], false)),
+            ("As [1] says", false, FinishReason::Stopped, (vec![1], false)),
+        ];
+        for (content, low_confidence, finish_reason, expected) in table {
+            assert_eq!(kept(content, low_confidence, finish_reason), expected, "{content}");
+        }
     }
 
     #[test]
-    fn an_answer_without_references_used_everything_or_nothing() {
-        assert_eq!(kept("Yes.", false, FinishReason::Complete), [1, 2]);
-        assert!(kept("I do not know.", true, FinishReason::Complete).is_empty());
+    fn an_answer_without_references_has_no_source() {
+        let nothing: Vec<u32> = Vec::new();
+        for content in ["Yes.", "I do not know [3].", ""] {
+            assert_eq!(kept(content, false, FinishReason::Complete), (nothing.clone(), true));
+        }
         assert_eq!(
-            kept("You can", true, FinishReason::Stopped),
-            [1, 2],
+            kept("You can", false, FinishReason::Stopped),
+            (nothing, false),
             "it was not finished"
         );
-        assert!(kept("", false, FinishReason::Stopped).is_empty());
     }
 
-    fn kept(content: &str, low_confidence: bool, finish_reason: FinishReason) -> Vec<u32> {
+    /// The citations of an answer that had two, and whether it is one of low confidence.
+    fn kept(content: &str, low_confidence: bool, finish_reason: FinishReason) -> (Vec<u32>, bool) {
         let citation = |id| Citation {
             id,
             url: format!("/{id}"),
@@ -140,7 +148,8 @@ mod tests {
             usage: None,
             first_token: None,
         };
-        said.keep_used_citations();
-        said.citations.iter().map(|citation| citation.id).collect()
+        said.keep_referred_citations();
+        let ids = said.citations.iter().map(|citation| citation.id).collect();
+        (ids, said.low_confidence)
     }
 }

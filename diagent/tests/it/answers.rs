@@ -193,6 +193,41 @@ async fn nothing_that_a_model_says_runs_in_the_page() {
 }
 
 #[tokio::test]
+async fn a_model_cites_what_it_refers_to_and_nothing_else() {
+    let stack = Stack::with_model().await;
+    let agent = stack.taught_agent().await;
+    let table: [(&str, &str, &[u64]); 2] = [
+        (
+            "<think>Passage [2]?</think>Within 30 days [1]. Also [^2] free [99].",
+            "Within 30 days [1]. Also free.",
+            &[1],
+        ),
+        ("Within 30 days [99].", "Within 30 days.", &[]),
+    ];
+    for (said, expected, cited) in table {
+        let visitor = agent.visitor().await;
+        let mut script = stack.model().script();
+        let question = format!("Can I return a lantern for a refund? {}", script.marker);
+        let stream = visitor.stream_message(&question, "c1").await;
+        let pieces: Vec<String> = said.chars().map(String::from).collect();
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        script.call().await.answer(&pieces);
+        let transcript = stream.to_end().await;
+        assert_eq!(transcript.text(), expected);
+        let citations = transcript.citations().and_then(|citations| citations.as_array());
+        let ids: Vec<u64> = citations
+            .into_iter()
+            .flatten()
+            .filter_map(|citation| citation["id"].as_u64())
+            .collect();
+        assert_eq!(ids, cited, "{said}");
+        if cited.is_empty() {
+            assert_eq!(transcript.done()["low_confidence"], true, "{said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_model_that_is_busy_is_asked_once_more() {
     let stack = Stack::with_model().await;
     let visitor = stack.agent().await.visitor().await;

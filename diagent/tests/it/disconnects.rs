@@ -85,15 +85,15 @@ impl Left {
             return;
         }
         let mut call = self.script.call().await;
-        call.say("One ");
-        assert_eq!(stream.token().await, "One ");
+        call.say("One");
+        assert_eq!(stream.token().await, "One");
         if self.phase == Phase::Token {
             self.call = Some(call);
             return;
         }
-        call.say("two.");
+        call.say(" two.");
         call.finish();
-        assert_eq!(stream.token().await, "two.");
+        assert_eq!(stream.token().await, " two.");
         let line = stream.next().await.expect("a line");
         assert_eq!(line.event(), "citations");
     }
@@ -106,10 +106,10 @@ impl Left {
         match (phase, self.call.take()) {
             (Phase::Citations, _) => {}
             (_, Some(mut call)) => {
-                call.say("two.");
+                call.say(" two.");
                 call.finish();
             }
-            (_, None) => self.script.call().await.answer(&["One ", "two."]),
+            (_, None) => self.script.call().await.answer(&["One", " two."]),
         }
         let transcript = stream.to_end().await;
         assert_eq!(

@@ -52,8 +52,8 @@ async fn a_dead_responders_turn_is_taken_over() {
     let (one, mut script) = (scene.responder().await, scene.model.script());
     let mut stream = visitor.stream_message(&script.question(), "c1").await;
     let mut call = script.call().await;
-    call.say("What I began ");
-    assert_eq!(stream.token().await, "What I began ");
+    call.say("What I began");
+    assert_eq!(stream.token().await, "What I began");
     let two = scene.responder().await;
 
     one.kill();

@@ -94,15 +94,15 @@ async fn an_answer_survives_a_restart_of_the_log() {
     let mut script = stack.model().script();
     let mut stream = visitor.stream_message(&script.question(), "c1").await;
     let mut call = script.call().await;
-    call.say("Before ");
-    assert_eq!(stream.token().await, "Before ");
+    call.say("Before");
+    assert_eq!(stream.token().await, "Before");
 
     {
         let mut nats = stack.nats().await;
         nats.kill();
         nats.restart().await;
     }
-    call.say("and after.");
+    call.say(" and after.");
     call.finish();
     let message_id = stream.message_id();
     // Another attempt may be made; it is answered as well.

@@ -75,18 +75,18 @@ async fn a_stream_that_was_cut_goes_on_where_it_was() {
     let mut stream = visitor.stream_message(&script.question(), "c1").await;
     let message_id = stream.message_id();
     let mut call = script.call().await;
-    for piece in ["One ", "two ", "three "] {
+    for piece in ["One", " two", " three"] {
         call.say(piece);
     }
     let seen = first(&mut stream, 3).await;
     drop(stream);
-    call.say("four ");
+    call.say(" four");
 
     let mut resumed = visitor.at(stack.second().await).resume(&message_id, Some(2)).await;
 
-    call.say("five.");
-    assert_eq!(resumed.token().await, "four ");
-    assert_eq!(resumed.token().await, "five.");
+    call.say(" five.");
+    assert_eq!(resumed.token().await, " four");
+    assert_eq!(resumed.token().await, " five.");
     call.finish();
     let end = resumed.to_end().await;
     assert_eq!(seen.len(), 3);

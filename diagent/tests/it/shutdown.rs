@@ -38,7 +38,7 @@ async fn a_stream_that_takes_too_long_is_told_to_go_elsewhere() {
     let mut script = stack.model().script();
     let mut stream = visitor.stream_message(&script.question(), "c1").await;
     let mut call = script.call().await;
-    call.say("One ");
+    call.say("One");
     stream.token().await;
     let message_id = stream.message_id();
 
@@ -51,7 +51,7 @@ async fn a_stream_that_takes_too_long_is_told_to_go_elsewhere() {
         Vec::<u32>::new(),
         "it has no number: a client resumes where it was"
     );
-    call.say("two.");
+    call.say(" two.");
     call.finish();
     let rest = visitor
         .at(stack.command_api())
@@ -59,7 +59,7 @@ async fn a_stream_that_takes_too_long_is_told_to_go_elsewhere() {
         .await
         .to_end()
         .await;
-    assert_eq!(rest.tokens(), ["two."]);
+    assert_eq!(rest.tokens(), [" two."]);
     assert!(leaving.drained().await);
 }
 

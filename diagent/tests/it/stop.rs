@@ -11,11 +11,11 @@ async fn what_was_said_so_far_is_kept() {
     let mut stream = visitor.stream_message(&script.question(), "c1").await;
     let message_id = stream.message_id();
     let mut call = script.call().await;
-    call.say("This is ");
-    call.say("enough");
+    call.say("This is");
+    call.say(" enough");
     assert_eq!(
         (stream.token().await, stream.token().await),
-        ("This is ".to_owned(), "enough".to_owned())
+        ("This is".to_owned(), " enough".to_owned())
     );
 
     let stopping = visitor.post_nothing(&format!("/messages/{message_id}/stop")).await;

@@ -29,8 +29,8 @@ impl Browser {
         socket.join(&visitor).await;
         let mut stream = visitor.stream_message(&script.question(), "c1").await;
         let mut call = script.call().await;
-        call.say("One ");
-        assert_eq!(stream.token().await, "One ");
+        call.say("One");
+        assert_eq!(stream.token().await, "One");
         Self {
             visitor,
             stream,
@@ -70,11 +70,11 @@ impl Browser {
 
     /// The answer ends as if nothing had been.
     async fn hears_the_rest(mut self) {
-        self.call.say("two.");
+        self.call.say(" two.");
         self.call.finish();
         let rest = self.stream.to_end().await;
         assert_eq!(rest.events(), ["token", "citations", "done"]);
-        assert_eq!(rest.text(), "two.", "once, and behind what was seen");
+        assert_eq!(rest.text(), " two.", "once, and behind what was seen");
         let (name, answer) = self.socket.event().await;
         assert_eq!(
             (name.as_str(), &answer["content"]),

@@ -156,7 +156,7 @@ async fn each_token_is_sent_when_it_is_said() {
     let mut stream = visitor.stream_message(&script.question(), "c1").await;
     let mut call = script.call().await;
 
-    for piece in ["One ", "at ", "a ", "time."] {
+    for piece in ["One", " at", " a", " time."] {
         // The next is not said before this one has arrived.
         call.say(piece);
         assert_eq!(stream.token().await, piece);

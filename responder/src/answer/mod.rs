@@ -41,9 +41,19 @@ pub(crate) struct Answerer {
 pub(crate) struct Answer {
     pub(crate) pieces: BoxStream<'static, Result<Piece, AnswerError>>,
     pub(crate) citations: Vec<Citation>,
+    pub(crate) citing: Citing,
     pub(crate) low_confidence: bool,
     /// `extractive`, or the model's name.
     pub(crate) answerer: String,
+}
+
+/// Which of its citations an answer stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Citing {
+    /// Those that its text refers to, as `[1]`. One that refers to none is not to be relied on.
+    Referred,
+    /// All: whoever wrote the answer named them.
+    All,
 }
 
 /// A piece of an answer.
@@ -95,16 +105,23 @@ pub(crate) fn known(question: &Question<'_>) -> Option<Answer> {
             snippet: None,
         });
         let citations = citation.into_iter().collect();
-        return Some(ready(curated.answer.clone(), citations, false, "curated"));
+        return Some(Answer {
+            citing: Citing::All,
+            ..ready(curated.answer.clone(), citations, false, "curated")
+        });
     }
     let reply = phrases::small_talk(asked, question.agent)?;
-    Some(ready(reply, Vec::new(), false, "extractive"))
+    Some(Answer {
+        citing: Citing::All,
+        ..ready(reply, Vec::new(), false, "extractive")
+    })
 }
 
 fn ready(text: String, citations: Vec<Citation>, low_confidence: bool, answerer: &str) -> Answer {
     Answer {
         pieces: stream::iter(words(&text).map(Ok).collect::<Vec<_>>()).boxed(),
         citations,
+        citing: Citing::Referred,
         low_confidence,
         answerer: answerer.to_owned(),
     }
@@ -131,7 +148,7 @@ fn extract(question: &Question<'_>, retrieved: &Retrieved) -> (String, Vec<Citat
 
 /// The model's answer; when it fails before its first token, the extractive one.
 fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> Answer {
-    let (instead, instead_citations, instead_low) = extract(question, retrieved);
+    let instead = fallback(question, retrieved);
     let messages = prompt::messages(question, retrieved);
     let mut checked = Checked::given(&messages, &retrieved.passages);
     let mut said = model.say(&messages);
@@ -148,9 +165,7 @@ fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> An
                 }
                 Err(error) if !is_speaking => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the model failed, the answer is extractive");
-                    let (answerer, citations) = ("extractive".to_owned(), instead_citations.clone());
-                    yield Ok(Piece::FellBack { answerer, low_confidence: instead_low, citations });
-                    for piece in words(&instead) {
+                    for piece in instead {
                         yield Ok(piece);
                     }
                     return;
@@ -161,6 +176,11 @@ fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> An
         let rest = checked.finish();
         if !rest.is_empty() {
             yield Ok(Piece::Token(rest));
+        } else if !is_speaking {
+            tracing::warn!("the model said nothing that can be said on, the answer is extractive");
+            for piece in instead {
+                yield Ok(piece);
+            }
         }
     };
     let passages = retrieved.passages.iter();
@@ -168,9 +188,21 @@ fn by_model(model: &Model, question: &Question<'_>, retrieved: &Retrieved) -> An
     Answer {
         pieces: pieces.boxed(),
         citations,
+        citing: Citing::Referred,
         low_confidence: retrieved.is_unsure(),
         answerer: model.name().to_owned(),
     }
+}
+
+/// What is said when the model says nothing.
+fn fallback(question: &Question<'_>, retrieved: &Retrieved) -> Vec<Piece> {
+    let (text, citations, low_confidence) = extract(question, retrieved);
+    let fell_back = Piece::FellBack {
+        answerer: "extractive".to_owned(),
+        low_confidence,
+        citations,
+    };
+    std::iter::once(fell_back).chain(words(&text)).collect()
 }
 
 /// A citation always comes from our own passages, never from a model's text.
