@@ -71,11 +71,13 @@ pub(crate) async fn fail(
     failure: Failure,
     frames: &mut FrameWriter,
 ) -> Result<&'static str, LogError> {
-    tracing::warn!(error = &failure as &dyn std::error::Error, message.id = %turn.answer_id, "a turn failed");
+    let reason = reason(&failure);
+    // The whole chain: of an error alone a JSON log keeps the first sentence, which says nothing of the cause.
+    tracing::warn!(error = %reason, message.id = %turn.answer_id, "a turn failed");
     let failed = Action::FailAnswer {
         message_id: turn.answer_id,
         code: failure.code().to_owned(),
-        reason: reason(&failure),
+        reason,
     };
     if !store(worker, turn, failed).await? {
         return give_way(worker, turn, frames).await;
@@ -244,5 +246,36 @@ pub(crate) async fn snapshot(worker: &Worker, subject: &Subject, messages: u64) 
             error = &error as &dyn std::error::Error,
             "a snapshot could not be saved"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::{AnswerError, ModelError};
+
+    #[test]
+    fn a_failure_is_told_with_its_cause() {
+        let table = [
+            (
+                ModelError::Malformed { column: 7 },
+                "the model sent what is no chunk (column 7)",
+            ),
+            (
+                ModelError::Reported {
+                    code: "overloaded".to_owned(),
+                },
+                "the model reported an error (overloaded)",
+            ),
+            (ModelError::Stalled, "the model said nothing for too long"),
+            (ModelError::EndlessLine, "the model sent a line without end"),
+        ];
+        for (error, cause) in table {
+            let told = reason(&Failure::Answer(AnswerError::from(error)));
+            assert_eq!(
+                told,
+                format!("the answer failed: the model's answer broke off: {cause}")
+            );
+        }
     }
 }

@@ -8,6 +8,9 @@ use super::{Piece, model::ModelError, sse::Decoder};
 /// An answer is cut here, whatever the model was asked for: it has to fit into one message of the log, and be read.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
+/// The longest name of an error that is kept, in bytes.
+const CODE_BYTES_MAX: usize = 64;
+
 /// Reads one answer.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
@@ -31,7 +34,7 @@ pub(super) enum Progress {
 struct Chunk {
     choices: Option<Vec<Choice>>,
     usage: Option<Usage>,
-    error: Option<serde::de::IgnoredAny>,
+    error: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,8 +84,8 @@ impl Chunks {
         // The parser's own words may quote the answer, so only the place is kept.
         let chunk: Chunk =
             serde_json::from_str(data).map_err(|error| ModelError::Malformed { column: error.column() })?;
-        if chunk.error.is_some() {
-            return Err(ModelError::Reported);
+        if let Some(error) = chunk.error {
+            return Err(ModelError::Reported { code: code(&error) });
         }
         if let Some(usage) = chunk.usage {
             pieces.push(Piece::Usage(TokenUsage {
@@ -117,6 +120,27 @@ impl Chunks {
             pieces.push(Piece::Length);
             self.progress = Progress::Over;
         }
+    }
+}
+
+/// What a model calls its error: the name that it is told by, and nothing that is a sentence.
+fn code(error: &serde_json::Value) -> String {
+    let is_name = |text: &str| {
+        text.len() <= CODE_BYTES_MAX
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+    };
+    let name = |value: &serde_json::Value| match value {
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        serde_json::Value::String(text) if !text.is_empty() && is_name(text) => Some(text.clone()),
+        _ => None,
+    };
+    let names: Vec<String> = ["type", "code"].iter().filter_map(|key| name(&error[*key])).collect();
+    if names.is_empty() {
+        "without a code".to_owned()
+    } else {
+        names.join(", ")
     }
 }
 
@@ -171,8 +195,25 @@ mod tests {
         let error = Chunks::default().push(secret.as_bytes()).expect_err("no chunk");
         assert!(matches!(error, ModelError::Malformed { .. }), "{error:?}");
         assert!(!format!("{error:?} {error}").contains("Alex"));
-        let reported = Chunks::default().push(b"data: {\"error\": {\"message\": \"overloaded\"}}\n");
-        assert!(matches!(reported, Err(ModelError::Reported)));
+        let table = [
+            (
+                json!({ "message": "Alex is too long", "type": "server_error", "code": 529 }),
+                "server_error, 529",
+            ),
+            (
+                json!({ "message": "Alex", "code": "Alex asked too much" }),
+                "without a code",
+            ),
+            (json!("Alex"), "without a code"),
+        ];
+        for (error, expected) in table {
+            let line = format!("data: {}\n", json!({ "error": error }));
+            let reported = Chunks::default().push(line.as_bytes());
+            assert!(
+                matches!(reported, Err(ModelError::Reported { code }) if code == expected),
+                "{line}"
+            );
+        }
         assert!(
             Chunks::default()
                 .push(b"data: {\"error\": null, \"choices\": null}\n")

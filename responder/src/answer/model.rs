@@ -61,8 +61,9 @@ pub(crate) enum ModelError {
     Malformed { column: usize },
     #[error("the model sent a line without end")]
     EndlessLine,
-    #[error("the model reported an error")]
-    Reported,
+    /// Its own name of the error; what it says beside may quote the question.
+    #[error("the model reported an error ({code})")]
+    Reported { code: String },
     #[error("the model ended its answer without a word")]
     Empty,
 }
