@@ -14,6 +14,8 @@ use crate::{
 
 const ACTIVE: &str = "SELECT model FROM read.embedding_model";
 
+const PAGES: &str = "SELECT url FROM read.documents WHERE agent_id = $1 ORDER BY url";
+
 /// Looks questions up in agents' pages.
 pub struct Lookups {
     pool: PgPool,
@@ -40,6 +42,8 @@ pub struct LookupError(#[from] Cause);
 enum Cause {
     #[error("the agent's passages cannot be read")]
     Retrieve(#[from] retrieve::RetrieveError),
+    #[error("the agent's pages cannot be read")]
+    Pages(#[source] sqlx::Error),
     #[error("the database does not say which model the passages were embedded with")]
     Model(#[from] sqlx::Error),
     #[error("the embedding model's client cannot be made")]
@@ -62,6 +66,18 @@ impl Lookups {
             pool,
             questions: Questions::new(client, active, config),
         })
+    }
+
+    /// The addresses of all the agent's pages.
+    ///
+    /// # Errors
+    /// Postgres is away, or refuses.
+    pub async fn pages(&self, agent_id: AgentId) -> Result<Vec<String>, LookupError> {
+        let pages = sqlx::query_scalar(PAGES)
+            .bind(agent_id.to_string())
+            .fetch_all(&self.pool)
+            .await;
+        Ok(pages.map_err(Cause::Pages)?)
     }
 
     /// Looks `question` up in the agent's pages, exactly as for a visitor who asks it first.

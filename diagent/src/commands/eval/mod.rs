@@ -6,8 +6,8 @@ mod report;
 
 use std::{fs, path::PathBuf};
 
-use anyhow::{Context as _, ensure};
-use events::AgentId;
+use anyhow::{Context as _, bail};
+use events::{AgentId, Clock, Subject, agent::Agent};
 use responder::{Lookups, config::EmbeddingConfig};
 
 use self::{
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Eval {
     /// One question a line, a tab, the pages that answer it separated by spaces (ends of their paths are enough); without a
-    /// page it is one that the site does not answer
+    /// page it is one that the site does not answer. Empty lines and those that begin with # are passed over
     #[arg(short, long)]
     file: PathBuf,
     #[arg(long)]
@@ -42,7 +42,7 @@ impl Eval {
     /// Asks one question after the other, and prints what they come to.
     ///
     /// # Errors
-    /// A file cannot be read, the database is away, or the agent knows no page.
+    /// A file cannot be read, the database is away, or there is no such agent, or it knows no page.
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
         let questions = fs::read_to_string(&self.file)
             .map_err(anyhow::Error::from)
@@ -51,16 +51,18 @@ impl Eval {
         let before = self.compare.as_ref().map(read_report).transpose()?;
         let pool = infra::database_of_passages(&infra.database_or_ups()?, "operator")?;
         let lookups = Lookups::new(pool, &self.embedding(infra)?).await?;
+        let known = lookups.pages(self.agent).await?;
+        if known.is_empty() {
+            self.explain_nothing(infra).await?;
+        }
         let mut outcomes = Vec::with_capacity(questions.len());
         for asked in &questions {
             outcomes.push(ask(&lookups, self.agent, asked).await?);
         }
-        ensure!(
-            outcomes.iter().any(|outcome| !outcome.pages.is_empty()),
-            "no question finds any page; what the agent knows is listed by: diagent knowledge list --agent {}",
-            self.agent
-        );
-        let report = Report::of(outcomes);
+        let report = Report {
+            unknown_pages: questions::unknown_pages(&questions, &known),
+            ..Report::of(outcomes)
+        };
         if self.json {
             print::json(&serde_json::to_value(&report)?);
         } else {
@@ -71,6 +73,19 @@ impl Eval {
 }
 
 impl Eval {
+    /// Why there is nothing to look up: the database does not know agents, only their pages; the log does.
+    async fn explain_nothing(&self, infra: &InfraArgs) -> anyhow::Result<()> {
+        let id = self.agent;
+        if let Some(nats_url) = infra.nats_or_ups()? {
+            let log = infra.log(&nats_url, "operator", Clock::default()).await?;
+            let agent = log.load::<Agent>(&Subject::Agent { agent_id: id }).await?;
+            if agent.state.definition().is_none() {
+                bail!("there is no agent {id}");
+            }
+        }
+        bail!("agent {id} knows no page; teach it some with: diagent knowledge crawl --agent {id} --url URL");
+    }
+
     /// The endpoint that was named, or else that of a running `diagent up` on the data folder.
     fn embedding(&self, infra: &InfraArgs) -> anyhow::Result<EmbeddingConfig> {
         let mut config = self.embedding.clone();

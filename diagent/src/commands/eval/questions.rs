@@ -34,6 +34,17 @@ fn is_page(url: &str, page: &str) -> bool {
         .is_some_and(|rest| page.starts_with('/') || rest.ends_with('/'))
 }
 
+/// The pages that answer `questions` and are none of `known`, each once: a question about one of them can find nothing.
+pub(super) fn unknown_pages(questions: &[Asked], known: &[String]) -> Vec<String> {
+    let mut unknown: Vec<String> = Vec::new();
+    for page in questions.iter().flat_map(|asked| &asked.pages) {
+        if !known.iter().any(|url| is_page(url, page)) && !unknown.contains(page) {
+            unknown.push(page.clone());
+        }
+    }
+    unknown
+}
+
 /// Reads the whole file.
 ///
 /// # Errors
@@ -71,6 +82,13 @@ mod tests {
         let questions = parse("# note\nHow?\ta/b.html /c.html\n\nWho won?\nWhy?\t\n").expect("questions");
         let pages: Vec<_> = questions.iter().map(|asked| asked.pages.len()).collect();
         assert_eq!(pages, [2, 0, 0]);
+    }
+
+    #[test]
+    fn a_page_that_is_not_there_is_named_once() {
+        let questions = parse("How?\ta.html b.html\nWhy?\tb.html\nWho?\n").expect("questions");
+        let known = ["https://x.example/m/a.html".to_owned()];
+        assert_eq!(unknown_pages(&questions, &known), ["b.html"]);
     }
 
     #[test]

@@ -12,21 +12,24 @@ use crate::print;
 pub(super) struct Report {
     pub(super) summary: Summary,
     pub(super) questions: Vec<Outcome>,
+    /// Pages that questions expect and the agent does not know.
+    #[serde(default)]
+    pub(super) unknown_pages: Vec<String>,
 }
 
-/// The figures of a run. A share is from 0 to 1, and 0 where there is nothing to divide by.
+/// The figures of a run. A share is from 0 to 1, and none where there is nothing to divide by.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Summary {
     pub(super) answerable: usize,
     pub(super) unanswerable: usize,
     /// Answerable questions whose first page is right.
-    pub(super) hit_at_1: f64,
+    pub(super) hit_at_1: Option<f64>,
     /// Answerable questions with a right page among the first three.
-    pub(super) hit_at_3: f64,
+    pub(super) hit_at_3: Option<f64>,
     /// Unanswerable questions that are flagged with `low_confidence`: should be all.
-    pub(super) unanswerable_flagged: f64,
+    pub(super) unanswerable_flagged: Option<f64>,
     /// Answerable questions that are: should be none.
-    pub(super) answerable_flagged: f64,
+    pub(super) answerable_flagged: Option<f64>,
     pub(super) latency_ms_p50: f64,
     pub(super) latency_ms_p99: f64,
 }
@@ -82,12 +85,21 @@ impl Report {
             latency_ms_p50: percentile(&latencies, 50),
             latency_ms_p99: percentile(&latencies, 99),
         };
-        Self { summary, questions }
+        Self {
+            summary,
+            questions,
+            unknown_pages: Vec::new(),
+        }
     }
 
     /// Prints the figures beside those of `before`, then the questions that went wrong or went otherwise.
     pub(super) fn show(&self, before: Option<&Self>) {
         print::line(table(&self.summary, before.map(|report| &report.summary)).to_string());
+        for page in &self.unknown_pages {
+            print::line(format!(
+                "The agent does not know the page {page}, which questions expect."
+            ));
+        }
         match before {
             None => {
                 let bad: Vec<&Outcome> = self.questions.iter().filter(|outcome| outcome.is_bad()).collect();
@@ -99,11 +111,18 @@ impl Report {
                 }
             }
             Some(before) => {
-                for line in self.changes(before) {
+                for line in self.other_count(before).into_iter().chain(self.changes(before)) {
                     print::line(line);
                 }
             }
         }
+    }
+
+    /// What to know before figures are compared: shares of other questions are other figures.
+    fn other_count(&self, before: &Self) -> Option<String> {
+        let (now, before) = (self.questions.len(), before.questions.len());
+        (now != before)
+            .then(|| format!("The runs are over different numbers of questions: {now} now, {before} before."))
     }
 
     /// Questions that went otherwise in `before`.
@@ -124,18 +143,34 @@ impl Report {
 }
 
 /// A line of the table: what it is called, its figure, and how that is written.
-type Row = (&'static str, fn(&Summary) -> f64, fn(f64) -> String);
+type Row = (&'static str, fn(&Summary) -> Option<f64>, fn(f64) -> String);
+
+/// What stands where there is no figure.
+const NONE: &str = "–";
 
 fn table(now: &Summary, before: Option<&Summary>) -> Table {
     let percent: fn(f64) -> String = |share| format!("{:.1} %", share * 100.0);
     let millis: fn(f64) -> String = |millis| format!("{millis:.1} ms");
+    // Older runs wrote 0 where there was nothing to divide by.
     let rows: [Row; 6] = [
-        ("right page first", |s| s.hit_at_1, percent),
-        ("right page among three", |s| s.hit_at_3, percent),
-        ("unanswerable flagged", |s| s.unanswerable_flagged, percent),
-        ("answerable flagged", |s| s.answerable_flagged, percent),
-        ("latency p50", |s| s.latency_ms_p50, millis),
-        ("latency p99", |s| s.latency_ms_p99, millis),
+        ("right page first", |s| s.hit_at_1.filter(|_| s.answerable > 0), percent),
+        (
+            "right page among three",
+            |s| s.hit_at_3.filter(|_| s.answerable > 0),
+            percent,
+        ),
+        (
+            "unanswerable flagged",
+            |s| s.unanswerable_flagged.filter(|_| s.unanswerable > 0),
+            percent,
+        ),
+        (
+            "answerable flagged",
+            |s| s.answerable_flagged.filter(|_| s.answerable > 0),
+            percent,
+        ),
+        ("latency p50", |s| Some(s.latency_ms_p50), millis),
+        ("latency p99", |s| Some(s.latency_ms_p99), millis),
     ];
     let mut table = Table::new();
     let header = format!("{} answerable, {} not", now.answerable, now.unanswerable);
@@ -143,8 +178,9 @@ fn table(now: &Summary, before: Option<&Summary>) -> Table {
     titles.extend(before.map(|_| "BEFORE".to_owned()));
     table.load_style(NOTHING).set_header(titles);
     for (name, figure, format) in rows {
-        let mut cells = vec![name.to_owned(), format(figure(now))];
-        cells.extend(before.map(|before| format(figure(before))));
+        let written = |summary: &Summary| figure(summary).map_or_else(|| NONE.to_owned(), format);
+        let mut cells = vec![name.to_owned(), written(now)];
+        cells.extend(before.map(written));
         table.add_row(cells);
     }
     for column in table.column_iter_mut().skip(1) {
@@ -153,10 +189,10 @@ fn table(now: &Summary, before: Option<&Summary>) -> Table {
     table
 }
 
-fn share(outcomes: &[&Outcome], holds: impl Fn(&&Outcome) -> bool) -> f64 {
+fn share(outcomes: &[&Outcome], holds: impl Fn(&&Outcome) -> bool) -> Option<f64> {
     let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
     let holding = outcomes.iter().filter(|outcome| holds(outcome)).count();
-    count(holding) / count(outcomes.len().max(1))
+    (!outcomes.is_empty()).then(|| count(holding) / count(outcomes.len()))
 }
 
 /// Of ascending values, the one that `percent` of them do not exceed.
@@ -201,7 +237,7 @@ mod tests {
             shares
                 .iter()
                 .zip([0.25, 0.5, 0.5, 0.25])
-                .all(|(is, should)| (is - should).abs() < 1e-9),
+                .all(|(is, should)| is.is_some_and(|is| (is - should).abs() < 1e-9)),
             "{shares:?}"
         );
         let bad: Vec<&str> = report
@@ -228,6 +264,32 @@ mod tests {
         assert_eq!(now.changes(&before), ["  b: not found, flagged -> at 2"]);
         let written = serde_json::to_string(&now).expect("JSON");
         assert_eq!(serde_json::from_str::<Report>(&written).expect("a report"), now);
+    }
+
+    #[test]
+    fn there_is_no_share_of_nothing() {
+        let report = Report::of(vec![outcome("a", Some(1), false)]);
+        assert_eq!(report.summary.unanswerable_flagged, None);
+        let old = r#"{ "answerable": 0, "unanswerable": 1, "hit_at_1": 0.0, "hit_at_3": 0.0, "unanswerable_flagged": 1.0,
+            "answerable_flagged": 0.0, "latency_ms_p50": 1.0, "latency_ms_p99": 1.0 }"#;
+        let old: Summary = serde_json::from_str(old).expect("a summary");
+        let shown = table(&report.summary, Some(&old)).to_string();
+        let line = |name: &str| {
+            let line = shown.lines().find(|line| line.contains(name)).unwrap_or_default();
+            line.replace(name, "").split_whitespace().collect::<String>()
+        };
+        assert_eq!(line("right page first"), "100.0%–");
+        assert_eq!(line("unanswerable flagged"), "–100.0%");
+        let written = serde_json::to_value(&report).expect("JSON");
+        assert!(written["summary"]["unanswerable_flagged"].is_null(), "{written}");
+    }
+
+    #[test]
+    fn other_questions_are_said() {
+        let run = |count: usize| Report::of(vec![outcome("a", None, false); count]);
+        assert_eq!(run(2).other_count(&run(2)), None);
+        let said = run(2).other_count(&run(3)).expect("a line");
+        assert!(said.contains("2 now, 3 before"), "{said}");
     }
 
     #[test]
