@@ -45,6 +45,18 @@ impl Checks {
         }
     }
 
+    /// A text that somebody reads: blanks alone say nothing.
+    pub fn filled_text(&mut self, field: &str, text: &str, chars_max: usize) {
+        self.text(field, text, 1..=chars_max);
+        self.not_blank(field, text);
+    }
+
+    /// The same of one line.
+    pub fn filled_line(&mut self, field: &str, text: &str, chars_max: usize) {
+        self.line(field, text, 1..=chars_max);
+        self.not_blank(field, text);
+    }
+
     /// A page address: one line of bounded length. Whether it is a URL does not matter, nobody follows it.
     pub fn page_url(&mut self, page_url: Option<&str>) {
         if let Some(page_url) = page_url {
@@ -99,6 +111,13 @@ impl Checks {
             Ok(())
         } else {
             Err(ApiError::Invalid { fields: self.fields })
+        }
+    }
+
+    fn not_blank(&mut self, field: &str, text: &str) {
+        // An empty one has been refused.
+        if !text.is_empty() && text.trim().is_empty() {
+            self.refuse(field, "must not be blank");
         }
     }
 
@@ -159,6 +178,20 @@ mod tests {
         let mut checks = Checks::default();
         checks.text("message", "öööö", 1..=4);
         checks.finish().expect("four characters");
+    }
+
+    #[test]
+    fn blanks_alone_are_no_text() {
+        let mut checks = Checks::default();
+        checks.filled_line("one", "  ", 10);
+        checks.filled_text("two", "\n", 10);
+        checks.filled_text("three", "", 10);
+        checks.filled_line("four", " x ", 10);
+        let Err(ApiError::Invalid { fields }) = checks.finish() else {
+            panic!("it was fine")
+        };
+        let names: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
+        assert_eq!(names, ["one", "two", "three"]);
     }
 
     #[test]

@@ -27,25 +27,28 @@ const OPTIONS_MAX: usize = 100;
 const PATHS_MAX: usize = 100;
 const PATH_CHARS_MAX: usize = 500;
 
+/// What every lead form asks for, or may: a field of the same name would be asked for twice.
+const BUILT_IN_KEYS: [&str; 4] = ["name", "email", "phone", "consent"];
+
 /// Checks the whole definition.
 ///
 /// # Errors
 /// `validation_failed`, with every field that is not.
 pub(super) fn check(agent: &AgentDefinition) -> Result<(), ApiError> {
     let mut checks = Checks::default();
-    checks.line("name", &agent.name, 1..=NAME_CHARS_MAX);
+    checks.filled_line("name", &agent.name, NAME_CHARS_MAX);
     check_origins(&mut checks, &agent.allowed_origins);
     check_persona(&mut checks, &agent.persona);
     check_branding(&mut checks, &agent.branding);
     check_lead_fields(&mut checks, &agent.lead_fields);
     if let Some(consent) = agent.lead_form.as_ref().and_then(|form| form.consent.as_ref()) {
-        checks.text("lead_form.consent", consent, 1..=CONSENT_CHARS_MAX);
+        checks.filled_text("lead_form.consent", consent, CONSENT_CHARS_MAX);
     }
     checks.language("language_default", &agent.language_default);
     checks.json("theme", &agent.theme, THEME_BYTES_MAX);
     checks.count("starter_prompts", agent.starter_prompts.len(), PROMPTS_MAX);
     for (index, prompt) in agent.starter_prompts.iter().enumerate() {
-        checks.line(&format!("starter_prompts[{index}]"), prompt, 1..=PROMPT_CHARS_MAX);
+        checks.filled_line(&format!("starter_prompts[{index}]"), prompt, PROMPT_CHARS_MAX);
     }
     behavior_rules::check(&mut checks, &agent.behavior_rules);
     checks.count("restricted_paths", agent.restricted_paths.len(), PATHS_MAX);
@@ -62,8 +65,12 @@ pub(super) fn check(agent: &AgentDefinition) -> Result<(), ApiError> {
 fn check_origins(checks: &mut Checks, origins: &[String]) {
     checks.count("allowed_origins", origins.len(), ORIGINS_MAX);
     for (index, origin) in origins.iter().enumerate() {
-        if origin != ANY && Origin::parse(origin).is_none() {
-            checks.refuse(format!("allowed_origins[{index}]"), "must be * or scheme://host[:port]");
+        // A host with a wildcard is an address, but no page has it: it would allow nobody.
+        if origin != ANY && (origin.contains('*') || Origin::parse(origin).is_none()) {
+            checks.refuse(
+                format!("allowed_origins[{index}]"),
+                "must be * or scheme://host[:port], without wildcard or path",
+            );
         }
     }
 }
@@ -101,6 +108,9 @@ fn check_lead_fields(checks: &mut Checks, fields: &[LeadField]) {
         if !(1..=LEAD_KEY_CHARS_MAX).contains(&field.key.len()) || !field.key.bytes().all(alphabet) {
             checks.refuse(at("key"), "must be 1 to 64 lower-case letters, digits or underscores");
         }
+        if BUILT_IN_KEYS.contains(&field.key.as_str()) {
+            checks.refuse(at("key"), "is a field that every form has");
+        }
         if !keys.insert(&field.key) {
             checks.refuse(at("key"), "is used twice");
         }
@@ -124,7 +134,7 @@ fn check_options(checks: &mut Checks, at: &str, field: &LeadField) {
     checks.count(at, field.options.len(), OPTIONS_MAX);
     let mut seen = HashSet::new();
     for option in &field.options {
-        checks.line(at, option, 1..=NAME_CHARS_MAX);
+        checks.filled_line(at, option, NAME_CHARS_MAX);
         if !seen.insert(option) {
             checks.refuse(at, "has an entry twice");
         }
@@ -147,6 +157,16 @@ mod tests {
                 None,
             ),
             (json!({ "name": "" }), Some("name")),
+            (json!({ "name": "  " }), Some("name")),
+            (json!({ "starter_prompts": ["How?", " "] }), Some("starter_prompts[1]")),
+            (
+                json!({ "allowed_origins": ["https://*.shop.example"] }),
+                Some("allowed_origins[0]"),
+            ),
+            (
+                json!({ "lead_fields": [{ "key": "company" }, { "key": "phone" }] }),
+                Some("lead_fields[1].key"),
+            ),
             (
                 json!({ "allowed_origins": ["https://shop.example/path"] }),
                 Some("allowed_origins[0]"),

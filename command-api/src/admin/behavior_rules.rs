@@ -2,12 +2,10 @@
 
 use std::{collections::HashSet, ops::RangeInclusive};
 
-use events::{
-    agent::{BehaviorRule, CallToAction, CuratedAnswer, Route, RouteTarget, RuleAction, RuleConditions},
-    markdown,
-};
+use events::agent::{BehaviorRule, CallToAction, Route, RouteTarget, RuleAction, RuleConditions};
 use url::Url;
 
+use super::curated_rules;
 use crate::checks::{Checks, PAGE_URL_CHARS_MAX};
 
 const RULES_MAX: usize = 20;
@@ -20,10 +18,6 @@ const PATTERN_CHARS_MAX: usize = 500;
 const MESSAGE_CHARS_MAX: usize = 500;
 const LABEL_CHARS_MAX: usize = 100;
 const PROMPT_CHARS_MAX: usize = 300;
-const QUESTIONS_MAX: usize = 50;
-const QUESTION_CHARS_MAX: usize = 300;
-const ANSWER_CHARS_MAX: usize = 8_000;
-const TITLE_CHARS_MAX: usize = 200;
 
 /// Refuses what no widget and no responder could act on.
 pub(super) fn check(checks: &mut Checks, rules: &[BehaviorRule]) {
@@ -43,6 +37,7 @@ pub(super) fn check(checks: &mut Checks, rules: &[BehaviorRule]) {
         check_conditions(checks, &format!("{at}.conditions"), &rule.conditions);
         check_action(checks, &at, rule);
     }
+    curated_rules::check_repeats(checks, rules);
 }
 
 fn check_conditions(checks: &mut Checks, at: &str, conditions: &RuleConditions) {
@@ -52,7 +47,10 @@ fn check_conditions(checks: &mut Checks, at: &str, conditions: &RuleConditions) 
         let field = format!("{field}[{index}]");
         checks.line(&field, keyword, 1..=KEYWORD_CHARS_MAX);
         if !keyword.is_empty() && !keyword.chars().any(char::is_alphanumeric) {
-            checks.refuse(field, "must have a letter or a digit");
+            checks.refuse(&field, "must have a letter or a digit");
+        }
+        if keyword.trim_matches('*').contains('*') {
+            checks.refuse(field, "must have no * but at its beginning and its end");
         }
     }
     let field = format!("{at}.url_patterns");
@@ -64,7 +62,13 @@ fn check_conditions(checks: &mut Checks, at: &str, conditions: &RuleConditions) 
             .iter()
             .any(|start| pattern.starts_with(start))
         {
-            checks.refuse(field, "must begin with / or with http:// or https://");
+            checks.refuse(&field, "must begin with / or with http:// or https://");
+        }
+        if pattern.contains(['?', '#']) {
+            checks.refuse(
+                field,
+                "must have no ? and no #: pages are compared without query and fragment",
+            );
         }
     }
     let numbers = [
@@ -82,23 +86,22 @@ fn check_conditions(checks: &mut Checks, at: &str, conditions: &RuleConditions) 
 
 fn check_action(checks: &mut Checks, rule_at: &str, rule: &BehaviorRule) {
     let at = |name: &str| format!("{rule_at}.action.{name}");
-    let conditions = format!("{rule_at}.conditions");
     if rule.curated().is_none() && rule.conditions == RuleConditions::default() {
-        checks.refuse(conditions.clone(), "must have at least one condition");
+        checks.refuse(format!("{rule_at}.conditions"), "must have at least one condition");
     }
     match &rule.action {
         RuleAction::Cta(cta) => check_cta(checks, at, cta),
-        RuleAction::LeadCapture(form) => checks.line(&at("message"), &form.message, 1..=MESSAGE_CHARS_MAX),
+        RuleAction::LeadCapture(form) => checks.filled_line(&at("message"), &form.message, MESSAGE_CHARS_MAX),
         RuleAction::Route(route) => check_route(checks, at, route),
-        RuleAction::Curated(curated) => check_curated(checks, &conditions, at, (&rule.conditions, curated)),
+        RuleAction::Curated(curated) => curated_rules::check(checks, rule_at, (&rule.conditions, curated)),
     }
 }
 
 fn check_cta(checks: &mut Checks, at: impl Fn(&str) -> String, cta: &CallToAction) {
-    checks.line(&at("message"), &cta.message, 1..=MESSAGE_CHARS_MAX);
-    checks.line(&at("label"), &cta.label, 1..=LABEL_CHARS_MAX);
+    checks.filled_line(&at("message"), &cta.message, MESSAGE_CHARS_MAX);
+    checks.filled_line(&at("label"), &cta.label, LABEL_CHARS_MAX);
     match (&cta.prompt, &cta.url) {
-        (Some(prompt), None) => checks.line(&at("prompt"), prompt, 1..=PROMPT_CHARS_MAX),
+        (Some(prompt), None) => checks.filled_line(&at("prompt"), prompt, PROMPT_CHARS_MAX),
         (None, Some(url)) => check_link(checks, at("url"), url),
         (Some(_), Some(_)) | (None, None) => {
             checks.refuse(at("prompt"), "must be given, or else url, and not both");
@@ -107,61 +110,13 @@ fn check_cta(checks: &mut Checks, at: impl Fn(&str) -> String, cta: &CallToActio
 }
 
 fn check_route(checks: &mut Checks, at: impl Fn(&str) -> String, route: &Route) {
-    checks.line(&at("message"), &route.message, 1..=MESSAGE_CHARS_MAX);
-    checks.line(&at("label"), &route.label, 1..=LABEL_CHARS_MAX);
+    checks.filled_line(&at("message"), &route.message, MESSAGE_CHARS_MAX);
+    checks.filled_line(&at("label"), &route.label, LABEL_CHARS_MAX);
     match (route.to, &route.url) {
         (RouteTarget::Page, Some(url)) => check_link(checks, at("url"), url),
         (RouteTarget::Page, None) => checks.refuse(at("url"), "must be given for a page"),
         (RouteTarget::Human, Some(_)) => checks.refuse(at("url"), "is only for a page"),
         (RouteTarget::Human, None) => {}
-    }
-}
-
-fn check_curated(
-    checks: &mut Checks,
-    conditions_at: &str,
-    at: impl Fn(&str) -> String,
-    (conditions, curated): (&RuleConditions, &CuratedAnswer),
-) {
-    let unknowable = [
-        ("scroll_percent", conditions.scroll_percent.is_some()),
-        ("idle_seconds", conditions.idle_seconds.is_some()),
-        ("exit_intent", conditions.exit_intent),
-    ];
-    for (name, _) in unknowable.into_iter().filter(|(_, is_given)| *is_given) {
-        checks.refuse(
-            format!("{conditions_at}.{name}"),
-            "cannot be known when a message is answered",
-        );
-    }
-    if curated.questions.is_empty() && conditions.intent_keywords.is_empty() {
-        checks.refuse(at("questions"), "must not be empty without intent_keywords");
-    }
-    checks.count(&at("questions"), curated.questions.len(), QUESTIONS_MAX);
-    for (index, question) in curated.questions.iter().enumerate() {
-        let field = at(&format!("questions[{index}]"));
-        checks.line(&field, question, 1..=QUESTION_CHARS_MAX);
-        if !question.is_empty() && !question.chars().any(char::is_alphanumeric) {
-            checks.refuse(field, "must have a letter or a digit");
-        }
-    }
-    checks.text(&at("answer"), &curated.answer, 1..=ANSWER_CHARS_MAX);
-    if !markdown::has_safe_links(&curated.answer) {
-        checks.refuse(
-            at("answer"),
-            "must have no links but to paths, http, https, mailto and tel addresses",
-        );
-    }
-    if !markdown::has_no_tags(&curated.answer) {
-        checks.refuse(at("answer"), "must not contain HTML, but between lines of ```");
-    }
-    if let Some(url) = &curated.url
-        && !is_web_address(url)
-    {
-        checks.refuse(at("url"), "must be an http or https address");
-    }
-    if let Some(title) = &curated.title {
-        checks.line(&at("title"), title, 1..=TITLE_CHARS_MAX);
     }
 }
 
@@ -174,13 +129,13 @@ fn check_link(checks: &mut Checks, field: String, url: &str) {
     }
 }
 
-fn is_web_address(url: &str) -> bool {
+pub(super) fn is_web_address(url: &str) -> bool {
     url.chars().count() <= PAGE_URL_CHARS_MAX
         && Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
@@ -195,6 +150,10 @@ mod tests {
             (r#"{ "idle_seconds": 3601 }"#, "conditions.idle_seconds"),
             (r#"{ "message_count": 16 }"#, "conditions.message_count"),
             (r#"{ "url_patterns": ["pricing"] }"#, "conditions.url_patterns[0]"),
+            (r#"{ "url_patterns": ["/a", "/a?b=c"] }"#, "conditions.url_patterns[1]"),
+            (r##"{ "url_patterns": ["/a#b"] }"##, "conditions.url_patterns[0]"),
+            (r#"{ "intent_keywords": ["*price*", "refund*"] }"#, ""),
+            (r#"{ "intent_keywords": ["re*fund"] }"#, "conditions.intent_keywords[0]"),
             (
                 r#"{ "intent_keywords": ["price", "*"] }"#,
                 "conditions.intent_keywords[1]",
@@ -213,6 +172,14 @@ mod tests {
             (
                 r#""kind": "cta", "message": "", "label": "l", "prompt": "p""#,
                 "action.message",
+            ),
+            (
+                r#""kind": "cta", "message": "m", "label": " ", "prompt": "p""#,
+                "action.label",
+            ),
+            (
+                r#""kind": "cta", "message": "m", "label": "l", "prompt": " ""#,
+                "action.prompt",
             ),
             (
                 r#""kind": "cta", "message": "m", "label": "l", "prompt": "p", "url": "/x""#,
@@ -238,48 +205,6 @@ mod tests {
     }
 
     #[test]
-    fn curated_answers_by_table() {
-        let table = [
-            ("{}", r#""questions": ["Open?"]"#, ""),
-            (
-                r#"{ "intent_keywords": ["open"], "message_count": 2 }"#,
-                r#""questions": []"#,
-                "",
-            ),
-            ("{}", r#""questions": []"#, "action.questions"),
-            (
-                r#"{ "scroll_percent": 40 }"#,
-                r#""questions": ["Open?"]"#,
-                "conditions.scroll_percent",
-            ),
-            ("{}", r#""questions": ["Open?"], "url": "/hours""#, "action.url"),
-        ];
-        for (conditions, fields, expected) in table {
-            let action = format!(r#"{{ "kind": "curated", "answer": "Yes.", {fields} }}"#);
-            assert_refused(conditions, &action, expected);
-        }
-    }
-
-    #[test]
-    fn a_curated_answer_runs_nothing_in_the_page_that_shows_it() {
-        let table = [
-            (
-                "[Until six](/hours), <https://shop.example>, [mail](mailto:a@shop.example)",
-                "",
-            ),
-            ("```\n<script src=widget.js></script>\n```", ""),
-            ("[here](javascript:alert(1))", "action.answer"),
-            ("[here]: data:text/html,hi", "action.answer"),
-            ("<javascript:alert(1)>", "action.answer"),
-            ("<img src=x onerror=alert(1)>", "action.answer"),
-        ];
-        for (answer, expected) in table {
-            let action = json!({ "kind": "curated", "questions": ["Open?"], "answer": answer });
-            assert_refused("{}", &action.to_string(), expected);
-        }
-    }
-
-    #[test]
     fn at_most_twenty_rules_each_with_its_own_id() {
         let rule = |id: &str| json!({ "id": id, "conditions": { "exit_intent": true }, "action": { "kind": "lead_capture", "message": "m" } });
         let many = |count: usize| (0..count).map(|n| rule(&n.to_string())).collect::<Value>();
@@ -299,7 +224,8 @@ mod tests {
         assert_eq!(refused(json!([rule])), Vec::from_iter(expected), "{rule}");
     }
 
-    fn refused(rules: Value) -> Vec<String> {
+    /// The fields of `rules` that are refused.
+    pub(in super::super) fn refused(rules: Value) -> Vec<String> {
         let rules: Vec<BehaviorRule> = serde_json::from_value(rules).expect("rules");
         let mut checks = Checks::default();
         check(&mut checks, &rules);

@@ -5,6 +5,7 @@
 mod agent_rules;
 mod behavior_rules;
 pub mod check_agent;
+mod curated_rules;
 pub mod delete_document;
 mod knowledge;
 pub mod put_agent;

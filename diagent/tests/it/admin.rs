@@ -45,6 +45,7 @@ async fn a_typo_shows() {
     let table = [
         with("alowed_origins", json!([])),
         with("name", json!("")),
+        with("name", json!(" \t")),
         with("name", json!(7)),
         with("allowed_origins", json!(["shop.example"])),
         with("allowed_origins", json!(["https://shop.example/path"])),
@@ -55,6 +56,8 @@ async fn a_typo_shows() {
         with("lead_fields", json!([{ "key": "With Space" }])),
         with("lead_fields", json!([{ "key": "a", "kind": "colour" }])),
         with("lead_fields", json!([{ "key": "a" }, { "key": "a" }])),
+        with("lead_fields", json!([{ "key": "email" }])),
+        with("starter_prompts", json!([" "])),
         with("restricted_paths", json!(["checkout"])),
         with("behavior_rules", json!(vec![json!({}); 21])),
         with("workspace_id", json!("mine")),

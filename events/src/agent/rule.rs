@@ -164,6 +164,15 @@ impl BehaviorRule {
     }
 }
 
+/// A message as questions are compared: case, punctuation and spacing do not make another one.
+pub fn normalise(text: &str) -> String {
+    let spaced: String = text
+        .chars()
+        .map(|char| if char.is_alphanumeric() { char } else { ' ' })
+        .collect();
+    spaced.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 const fn is_false(value: &bool) -> bool {
     !*value

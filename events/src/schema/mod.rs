@@ -1,22 +1,18 @@
 //! JSON Schema of every event type, generated from the types that read and write them.
 
+mod agent_file;
 mod examples;
 mod retired;
 
 use std::collections::BTreeMap;
 
+pub use self::agent_file::agent_file;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    agent::{AgentDefinition, AgentEvent},
-    conversation::ConversationEvent,
-    document::DocumentEvent,
-    lead::LeadEvent,
-    telemetry::TelemetryEvent,
-    upcast,
-    visitor::VisitorEvent,
-    workspace::WorkspaceEvent,
+    agent::AgentEvent, conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent,
+    telemetry::TelemetryEvent, upcast, visitor::VisitorEvent, workspace::WorkspaceEvent,
 };
 
 /// The schema of each type's `data`, by (type, version). The key is what `dataschema` names.
@@ -32,19 +28,6 @@ pub fn all() -> BTreeMap<(String, u32), Value> {
     retired::add(&mut schemas);
     examples::add(&mut schemas);
     schemas
-}
-
-/// The schema of the file that `diagent agent apply` takes: a definition, and the agent's id.
-pub fn agent_file() -> Value {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<AgentDefinition>().to_value();
-    schema["title"] = json!("Agent");
-    schema["properties"]["id"] =
-        json!({ "description": "The agent, a ULID.", "type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$" });
-    if let Some(required) = schema["required"].as_array_mut() {
-        required.push(json!("id"));
-    }
-    schema
 }
 
 /// The type and version that `dataschema` of an event names.

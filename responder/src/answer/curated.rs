@@ -1,7 +1,7 @@
 //! Answers that the site's team wrote itself: curated behaviour rules, matched before anything is looked up.
 
 use events::{
-    agent::{BehaviorRule, CuratedAnswer, RuleConditions},
+    agent::{BehaviorRule, CuratedAnswer, RuleConditions, normalise},
     conversation::Role,
 };
 use url::Url;
@@ -48,15 +48,6 @@ pub(super) fn find<'a>(question: &Question<'a>) -> Option<&'a CuratedAnswer> {
     let mut matching: Vec<&BehaviorRule> = curated.filter(holds).collect();
     matching.sort_by_key(|rule| std::cmp::Reverse(rule.priority));
     matching.first().and_then(|rule| rule.curated())
-}
-
-/// Case, punctuation and spacing do not make another question.
-pub(super) fn normalise(text: &str) -> String {
-    let spaced: String = text
-        .chars()
-        .map(|char| if char.is_alphanumeric() { char } else { ' ' })
-        .collect();
-    spaced.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether the words of `keyword` follow each other in `asked`, which is normalised.

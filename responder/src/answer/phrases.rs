@@ -1,11 +1,8 @@
 //! What is said without looking anything up: small talk, and that the site does not say.
 
-use events::agent::AgentDefinition;
+use events::agent::{AgentDefinition, normalise};
 
-use super::{
-    curated::normalise,
-    languages::{LANGUAGES, Phrases},
-};
+use super::languages::{LANGUAGES, Phrases};
 
 impl Phrases {
     /// The reply to `said`, if that is small talk in this language.
