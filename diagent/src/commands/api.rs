@@ -46,11 +46,10 @@ pub(crate) enum Side {
     Read,
 }
 
-/// An API said no.
+/// An API said no; it reads as what was wrong, not as an exchange of messages.
 #[derive(Debug, thiserror::Error)]
-#[error("{path} answered {status}: {explanation}")]
+#[error("{explanation}")]
 pub(crate) struct Refused {
-    path: String,
     pub(crate) status: StatusCode,
     explanation: String,
 }
@@ -113,9 +112,8 @@ impl Api {
         let status = answer.status();
         let body: Value = answer.json().await.unwrap_or_default();
         Err(anyhow::Error::new(Refused {
-            path: path.to_owned(),
             status,
-            explanation: explanation(&body),
+            explanation: explanation(path, status, &body),
         }))
     }
 
@@ -125,15 +123,31 @@ impl Api {
     }
 }
 
-/// The sentence of an error, and the fields that are wrong.
-fn explanation(body: &Value) -> String {
+/// What is wrong, field by field where it is said like that.
+fn explanation(path: &str, status: StatusCode, body: &Value) -> String {
     let error = &body["error"];
-    let mut text = error["message"].as_str().unwrap_or("no explanation").to_owned();
-    for field in error["fields"].as_array().into_iter().flatten() {
+    let fields = error["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut text = match error["message"].as_str() {
+        _ if !fields.is_empty() => format!("{} is not valid:", subject(path)),
+        Some(message) => message.to_owned(),
+        None => format!("{path} answered {status} without an explanation"),
+    };
+    for field in fields {
         let part = |key: &str| field[key].as_str().unwrap_or_default();
         text.push_str(&format!("\n  {}: {}", part("field"), part("message")).replace('\0', ""));
     }
     text
+}
+
+/// What was sent to `path`.
+fn subject(path: &str) -> &'static str {
+    let mut segments = path.split('/');
+    match (segments.next(), segments.nth(1)) {
+        (Some("agents"), None | Some("check")) => "The agent",
+        (Some("agents"), Some("documents")) => "The page",
+        (Some("workspaces"), None) => "The workspace",
+        _ => "The request",
+    }
 }
 
 fn mint(data_dir: &std::path::Path) -> anyhow::Result<String> {
@@ -146,4 +160,54 @@ fn mint(data_dir: &std::path::Path) -> anyhow::Result<String> {
         scopes: BTreeSet::from([ScopeName::Read, ScopeName::Write, ScopeName::Admin]),
     };
     Ok(OperatorKey::new(&secret)?.mint(&operator, Clock::default().now(), TOKEN_LIFETIME)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_for_people() {
+        let fields = json!([{ "field": "name", "message": "must not be blank" }]);
+        let invalid = json!({ "error": { "code": "validation_failed", "message": "Some fields are not valid.", "fields": fields } });
+        let unknown = json!({ "error": { "code": "agent_not_found", "message": "There is no such agent." } });
+        let table = [
+            (
+                "agents/1/check",
+                &invalid,
+                "The agent is not valid:\n  name: must not be blank",
+            ),
+            (
+                "agents/1",
+                &invalid,
+                "The agent is not valid:\n  name: must not be blank",
+            ),
+            (
+                "agents/1/documents",
+                &invalid,
+                "The page is not valid:\n  name: must not be blank",
+            ),
+            (
+                "workspaces/1",
+                &invalid,
+                "The workspace is not valid:\n  name: must not be blank",
+            ),
+            (
+                "events",
+                &invalid,
+                "The request is not valid:\n  name: must not be blank",
+            ),
+            ("agents/1", &unknown, "There is no such agent."),
+            (
+                "agents/1",
+                &Value::Null,
+                "agents/1 answered 502 Bad Gateway without an explanation",
+            ),
+        ];
+        for (path, body, expected) in table {
+            assert_eq!(explanation(path, StatusCode::BAD_GATEWAY, body), expected);
+        }
+    }
 }

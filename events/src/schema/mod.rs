@@ -6,10 +6,10 @@ mod retired;
 
 use std::collections::BTreeMap;
 
-pub use self::agent_file::agent_file;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
+pub use self::agent_file::agent_file;
 use crate::{
     agent::AgentEvent, conversation::ConversationEvent, document::DocumentEvent, lead::LeadEvent,
     telemetry::TelemetryEvent, upcast, visitor::VisitorEvent, workspace::WorkspaceEvent,
