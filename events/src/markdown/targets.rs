@@ -107,20 +107,24 @@ impl Targets {
             return;
         }
         self.place = Place::Target(shape.after(char));
-        // `x:` with nothing behind it is a word of the text; with more it is a scheme.
-        let has_strange_scheme = self.held.ends_with(':');
+        // `x:` with nothing behind it is a word of the text, and `10:30` a time; with more it is a scheme.
+        let scheme = self.held.strip_suffix(':');
+        let has_strange_scheme = scheme.is_some_and(|scheme| !scheme.bytes().all(|byte| byte.is_ascii_digit()));
         // Escapes and references to characters could spell a scheme, and blanks within one are ignored by browsers.
         let hides_scheme = matches!(char, '&' | '\\') || char.is_control();
-        if has_strange_scheme || hides_scheme || self.held.len() >= HELD_BYTES_MAX {
+        // `//host` is another site's page, whatever its scheme.
+        let is_host = self.held == "/" && char == '/';
+        if has_strange_scheme || hides_scheme || is_host || self.held.len() >= HELD_BYTES_MAX {
             self.held.clear();
             self.place = Place::LeftOut(shape.after(char));
             said.push(LEFT_OUT);
             return;
         }
         let is_known = char == ':' && SCHEMES.iter().any(|scheme| self.held.eq_ignore_ascii_case(scheme));
-        self.held.push(char);
         // A path has no scheme, nor has what stands behind one that is known.
-        if is_known || matches!(char, '/' | '?' | '#') {
+        let is_path = self.held == "/" || matches!(char, '?' | '#') || (char == '/' && !self.held.is_empty());
+        self.held.push(char);
+        if is_known || is_path {
             said.push_str(&self.finish());
         }
     }
@@ -138,7 +142,7 @@ mod tests {
             "[here](https://shop.example/a_(b)?x=y:z), [mail](mailto:a@shop.example) and [call](tel:+44)",
             "[a](/path:b) [b](#part:c) [c](?q=a:b) [d](page.html) [e](HTTPS://shop.example)",
             "[a](</a b:c>) [b](<https://shop.example>)",
-            "As [1]: Note: it is open. [2]: https://shop.example",
+            "As [1]: Note: it is open. [2]: 10:30 to 12. [3]: https://shop.example",
             "javascript: is a word, and so is [one] (data:x)",
             "[a]( /b \"a: title\")",
             "[",
@@ -162,6 +166,7 @@ mod tests {
             ("[x](javascript\\:alert(1))", "[x](…)"),
             ("[x]: vbscript:y\nand [x]", "[x]: …\nand [x]"),
             ("[x](ftp://shop.example)", "[x](…)"),
+            ("[x](//evil.example) [x](</\t/evil.example>)", "[x](…) [x](<…>)"),
             ("[x](javascript:alert(1", "[x](…"),
         ];
         for (text, expected) in table {
