@@ -80,7 +80,7 @@ impl Cli {
             Command::Workspace(command) => command.run(&infra).await,
             Command::Agent(command) => command.run(&infra).await,
             Command::Knowledge(command) => command.run(&infra).await,
-            Command::Eval(eval) => eval.run(&infra).await,
+            Command::Eval(eval) => Box::pin(eval.run(&infra)).await,
             Command::Projections(command) => Box::pin(command.run(&infra)).await,
             Command::Replay(replay) => Box::pin(replay.run(&infra)).await,
             Command::Schema(schema) => schema.run(),

@@ -32,7 +32,7 @@ impl KnowledgeCommand {
     pub async fn run(self, infra: &InfraArgs) -> anyhow::Result<()> {
         match self {
             Self::Crawl(crawl) => Box::pin(crawl.run(infra)).await,
-            Self::Put(put) => put.run(infra).await,
+            Self::Put(put) => Box::pin(put.run(infra)).await,
             Self::List(list) => list.run(infra).await,
             Self::Remove(remove) => remove.run(infra).await,
         }
