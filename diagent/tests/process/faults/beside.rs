@@ -17,7 +17,7 @@ const STREAMS: [&str; 2] = ["TOKENS", "SNAPSHOTS"];
 /// again, up to a minute later.
 pub(super) async fn check(cluster: &Cluster, acknowledged: &Acknowledged, seeded: &str) {
     let erased = acknowledged.erased.iter();
-    let erased: HashSet<&str> = erased.map(|visitor| visitor.conversation_id.as_str()).collect();
+    let erased: HashSet<&str> = erased.map(|visitor| visitor.conversation.as_str()).collect();
     let log = Log::connect(&cluster.log(), Clock::default()).await.expect("the log");
     for stream in STREAMS {
         let deadline = Instant::now() + PATIENCE;

@@ -149,15 +149,15 @@ impl Log {
 
     /// Events of one request stand all or none, in their order and with nothing between them: acknowledged or not.
     fn has_arrays_whole(&self, seeded: &str) {
-        let mut requests: BTreeMap<&str, (u64, Vec<(String, u64)>)> = BTreeMap::new();
+        let mut requests = BTreeMap::<_, Vec<_>>::new();
         for event in self.of_type("diagent.telemetry.recorded") {
             let metadata = &event["data"]["metadata"];
             let text = |name: &str| metadata[name].as_str().expect("a text");
             let events = metadata["events"].as_u64().expect("a number");
-            let (_, stored) = requests.entry(text("request")).or_insert((events, Vec::new()));
+            let stored = requests.entry((text("request"), events)).or_default();
             stored.push((text("click").to_owned(), sequence(event)));
         }
-        for (request, (events, stored)) in requests {
+        for ((request, events), stored) in requests {
             let (_, first) = stored[0];
             let sent = (0..events).map(|index| (format!("{request}-{index}"), first + index));
             assert_eq!(
@@ -238,7 +238,7 @@ impl Log {
         let agents: HashMap<&str, String> = acknowledged
             .visitors
             .iter()
-            .map(|visitor| (visitor.visitor_id.as_str(), visitor.agent_id.to_string()))
+            .map(|visitor| (visitor.id.as_str(), visitor.agent.to_string()))
             .collect();
         for event in self.events.iter().filter(|event| !event["agentid"].is_null()) {
             let text = |name: &str| event[name].as_str().unwrap_or_default();
@@ -257,7 +257,7 @@ impl Log {
     /// What stands of erased visitors, but for tombstones.
     fn left_of_erased(&self, acknowledged: &Acknowledged) -> Vec<String> {
         let erased = acknowledged.erased.iter();
-        let erased: HashSet<&str> = erased.map(|visitor| visitor.visitor_id.as_str()).collect();
+        let erased: HashSet<&str> = erased.map(|visitor| visitor.id.as_str()).collect();
         let is_left = |event: &&Value| {
             let visitor_id = event["visitorid"].as_str();
             visitor_id.is_some_and(|id| erased.contains(id)) && event["type"] != "diagent.visitor.erased"

@@ -1,6 +1,7 @@
-//! The whole product as processes, visitors who use it all the while, and everything that can die, dying, and the wires to
-//! both servers cut, slow and silent: what was acknowledged is there once, every question has one outcome, and the read models
-//! and what is served of them are what the log says. Who cannot work says so meanwhile, and soon.
+//! The whole product as processes, visitors of two workspaces who use it all the while, and everything that can die, dying, and
+//! the wires to both servers cut, slow and silent: what was acknowledged is there once and in order, every question has one
+//! outcome, the read models and what is served of them are what the log says, to each workspace its own, and of the erased nothing
+//! is left. Who cannot work says so meanwhile, and soon.
 //!
 //! `FAULTS_SEED` repeats a run, `FAULTS_ROUNDS` makes it longer: with 200 it is a soak of about half an hour.
 

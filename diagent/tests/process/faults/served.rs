@@ -71,13 +71,10 @@ impl Team {
             }
             "diagent.message.answered" => {
                 let conversation = self.conversations.entry(id()).or_default();
-                conversation.last_mut().expect("a question")[2] = "answered".to_owned();
+                became(conversation, "answered");
                 conversation.push(said("assistant", "answered"));
             }
-            "diagent.message.failed" => {
-                let conversation = self.conversations.entry(id()).or_default();
-                conversation.last_mut().expect("a question")[2] = "failed".to_owned();
-            }
+            "diagent.message.failed" => became(self.conversations.entry(id()).or_default(), "failed"),
             "diagent.lead.captured" => *self.leads.entry(text(&data["email"]).to_owned()).or_default() += 1,
             _ => {}
         }
@@ -177,6 +174,11 @@ fn messages(conversation: &Value) -> Vec<[String; 3]> {
         .iter()
         .map(|message| ["role", "content", "status"].map(|name| text(&message[name]).to_owned()));
     said.collect()
+}
+
+/// What became of the last question.
+fn became(conversation: &mut [[String; 3]], what: &str) {
+    what.clone_into(&mut conversation.last_mut().expect("a question")[2]);
 }
 
 fn text(value: &Value) -> &str {

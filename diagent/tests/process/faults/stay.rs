@@ -100,9 +100,9 @@ impl<'a> Guest<'a> {
         let text = |name: &str| answer["data"][name].as_str().expect(name).to_owned();
         guest.token = text("jwt");
         guest.acknowledged.visitors.push(Visitor {
-            visitor_id: text("visitor_id"),
-            agent_id: door.agent_id,
-            conversation_id: text("conversation_id"),
+            id: text("visitor_id"),
+            agent: door.agent_id,
+            conversation: text("conversation_id"),
         });
         guest
     }

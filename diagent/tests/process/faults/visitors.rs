@@ -39,9 +39,9 @@ pub(super) struct Acknowledged {
 /// Who somebody was, to whom they spoke, and in which conversation.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
-    pub(super) visitor_id: String,
-    pub(super) agent_id: AgentId,
-    pub(super) conversation_id: String,
+    pub(super) id: String,
+    pub(super) agent: AgentId,
+    pub(super) conversation: String,
 }
 
 /// Everybody who is there.
