@@ -54,10 +54,20 @@ macro_rules! ids {
         impl FromStr for $name {
             type Err = InvalidId;
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                Ulid::from_string(text).map(Self).map_err(|_| InvalidId)
+                read(text).map(Self)
             }
         }
     )*};
+}
+
+/// An id has one spelling: what is counted or compared as text could else be had under many. `ulid` also takes small letters,
+/// and drops what does not fit into 128 bits.
+fn read(text: &str) -> Result<Ulid, InvalidId> {
+    let fits = text.as_bytes().first().is_some_and(|first| *first <= b'7');
+    if !fits || text.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Err(InvalidId);
+    }
+    Ulid::from_string(text).map_err(|_| InvalidId)
 }
 
 /// As `ulid` reads an id, but without a copy of the text: a rebuild reads several in each event.
@@ -72,7 +82,7 @@ fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ulid, D::Erro
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Ulid, E> {
-            Ulid::from_string(text).map_err(E::custom)
+            read(text).map_err(E::custom)
         }
     }
 
@@ -165,7 +175,26 @@ fn first_128_bits(digest: &[u8]) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_survives_its_text_and_its_json(bits: u128) {
+            let id = MessageId::from_bits(bits);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            prop_assert_eq!(serde_json::from_str(&format!("\"{id}\"")).ok(), Some(id));
+        }
+
+        #[test]
+        fn an_id_has_one_spelling(text in "[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}|[89A-HJKMNP-TV-Z][0-9A-HJKMNP-TV-Z]{25}|[0-7][0-9A-HJKMNP-TV-Z]{25}|.{0,30}") {
+            let id: Result<MessageId, _> = text.parse();
+            prop_assert_eq!(id.map_or(text.clone(), |id| id.to_string()), text.clone());
+            let read: Option<MessageId> = serde_json::to_string(&text).ok().and_then(|json| serde_json::from_str(&json).ok());
+            prop_assert_eq!(read, id.ok());
+        }
+    }
 
     #[test]
     fn the_same_anonymous_id_is_another_visitor_on_another_site() {
@@ -184,9 +213,17 @@ mod tests {
     }
 
     #[test]
-    fn an_id_survives_its_text() {
-        let id = MessageId::generate();
-        assert_eq!(id.to_string().parse(), Ok(id));
-        assert_eq!("not a ulid".parse::<MessageId>(), Err(InvalidId));
+    fn what_is_no_id_is_refused() {
+        for odd in [
+            "not a ulid",
+            "01ja8q5t3v9y6zk4w2m7xn8rbc",
+            "81JA8Q5T3V9Y6ZK4W2M7XN8RBC",
+            "01JA8Q5T3V9Y6ZK4W2M7XN8RBCC",
+            "01JA8Q5T3V9Y6ZK4W2M7XN8RB",
+            "",
+        ] {
+            assert_eq!(odd.parse::<MessageId>(), Err(InvalidId), "{odd}");
+        }
+        assert!("01JA8Q5T3V9Y6ZK4W2M7XN8RBC".parse::<MessageId>().is_ok());
     }
 }
