@@ -109,7 +109,30 @@ pub(super) fn positions(field: &str, text: &str, partitions: u16) -> Result<Vec<
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn every_cursor_survives_its_text(places in prop::collection::vec(any::<u64>(), 1..40)) {
+            let cursor = Cursor(places);
+            prop_assert_eq!(cursor.to_string().parse::<Cursor>().ok(), Some(cursor));
+        }
+
+        #[test]
+        fn whatever_is_sent_is_a_place_or_none(text in "((control|[0-9]{1,6}):[0-9]{1,21},?){0,6}|(?s).{0,60}", partitions in 0_u16..9) {
+            if let Ok(positions) = positions("after", &text, partitions) {
+                let cursor = Cursor::after(&positions, partitions);
+                for Position { partition, sequence } in positions {
+                    prop_assert_eq!(cursor.of(partition), sequence);
+                }
+            }
+            if let Ok(cursor) = text.parse::<Cursor>() {
+                prop_assert_eq!(cursor.to_string().parse::<Cursor>().ok(), Some(cursor));
+            }
+        }
+    }
 
     #[test]
     fn a_cursor_survives_its_text() {
