@@ -64,9 +64,18 @@ impl Chunks {
         self.said_bytes > 0
     }
 
-    /// Takes the next bytes and answers what they say.
+    /// Takes the next bytes and answers what they say. Once the text is complete, nothing that follows takes it back.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Piece>, ModelError> {
         let mut pieces = Vec::new();
+        let pushed = self.push_into(bytes, &mut pieces);
+        if pushed.is_err() && self.progress == Progress::Said {
+            self.progress = Progress::Over;
+            return Ok(pieces);
+        }
+        pushed.map(|()| pieces)
+    }
+
+    fn push_into(&mut self, bytes: &[u8], pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
         for data in self.decoder.push(bytes).map_err(|_| ModelError::EndlessLine)? {
             if self.progress == Progress::Over {
                 break;
@@ -74,10 +83,10 @@ impl Chunks {
             if data == "[DONE]" {
                 self.progress = Progress::Over;
             } else {
-                self.read(&data, &mut pieces)?;
+                self.read(&data, pieces)?;
             }
         }
-        Ok(pieces)
+        Ok(())
     }
 
     fn read(&mut self, data: &str, pieces: &mut Vec<Piece>) -> Result<(), ModelError> {
@@ -174,6 +183,30 @@ mod tests {
         assert_eq!(push(&mut chunks, &counted), [Piece::Usage(usage)]);
         assert_eq!(chunks.push(b"data: [DONE]\n\ndata: nonsense\n").expect("an end"), []);
         assert_eq!(chunks.progress(), Progress::Over);
+    }
+
+    #[test]
+    fn what_follows_a_complete_text_takes_nothing_from_it() {
+        let whole = "data: {\"choices\":[{\"delta\":{\"content\":\"Yes.\"},\"finish_reason\":\"stop\"}]}\n\n";
+        for nonsense in [
+            "data: {\"usage\":[\n\n",
+            "data: {\"error\":{}}\n\n",
+            &"x".repeat(2 << 20),
+        ] {
+            let mut at_once = Chunks::default();
+            let mut one_by_one = Chunks::default();
+            let said = one_by_one.push(whole.as_bytes()).expect("a text");
+            assert_eq!(one_by_one.push(nonsense.as_bytes()).expect("an end"), []);
+            if nonsense.starts_with("data") {
+                let both = [whole, nonsense].concat();
+                assert_eq!(at_once.push(both.as_bytes()).expect("a text, then its end"), said);
+                assert_eq!(at_once.progress(), Progress::Over);
+            }
+            assert_eq!(
+                (said, one_by_one.progress()),
+                (vec![Piece::Token("Yes.".to_owned())], Progress::Over)
+            );
+        }
     }
 
     #[test]
