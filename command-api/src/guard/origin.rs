@@ -20,15 +20,15 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads `scheme://host[:port]` and nothing behind it. The word `null` is no origin.
+    /// Reads `scheme://host[:port]` and nothing before, behind or within it. The word `null` is no origin.
     pub fn parse(text: &str) -> Option<Self> {
-        let url = Url::parse(text).ok()?;
-        let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
-        let nobody = url.username().is_empty() && url.password().is_none();
-        // The parser forgives a slash and an empty query behind the host; a header that has them was not sent by a browser.
-        (bare && nobody && !text.ends_with(['/', '?', '#']))
-            .then(|| Self::of(&url))
-            .flatten()
+        // The parser tidies up what no browser sends: a name of nobody, a path that leads nowhere, an empty query, tabs.
+        let (_, host) = text.split_once("://")?;
+        let untidy = |char: char| "/\\@?#".contains(char) || char.is_whitespace() || char.is_control();
+        if host.contains(untidy) {
+            return None;
+        }
+        Self::of(&Url::parse(text).ok()?)
     }
 
     /// The origin of a whole address.
@@ -81,8 +81,45 @@ fn sent(headers: &HeaderMap) -> Option<Origin> {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
+
+    /// What is printed of an origin.
+    fn text(origin: &Origin) -> String {
+        let Origin { scheme, host, port } = origin;
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{scheme}://{host}{port}")
+    }
+
+    fn plain() -> impl Strategy<Value = String> {
+        "(https?|capacitor)://([a-z0-9]{1,9}(\\.[a-z]{2,9}){0,2}|127\\.0\\.0\\.1|\\[::1\\])(:[1-9][0-9]{0,3})?"
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_an_origin_or_none(
+            text in plain(), junk in "\\PC{0,8}|[\\x00-\\x7f]{0,8}", at in any::<prop::sample::Index>(), alone in "(?s).{0,60}",
+        ) {
+            let mut sent = text;
+            sent.insert_str(at.index(sent.len() + 1), &junk);
+            for sent in [sent, alone] {
+                let Some(origin) = Origin::parse(&sent) else { continue };
+                prop_assert_eq!(Origin::parse(&self::text(&origin)), Some(origin), "{}", sent);
+            }
+        }
+
+        #[test]
+        fn an_origin_that_says_more_is_not_that_origin(
+            text in plain(), user in "\\PC{0,8}", behind in "[/?#\\\\][^\\x00]{0,12}",
+        ) {
+            let origin = Origin::parse(&text);
+            prop_assume!(origin.is_some());
+            let (scheme, host) = text.split_once("://").expect("both");
+            prop_assert_ne!(&Origin::parse(&format!("{scheme}://{user}@{host}")), &origin);
+            prop_assert_ne!(&Origin::parse(&format!("{text}{behind}")), &origin);
+        }
+    }
 
     /// Allowed origins, `Origin`, `Referer`, and whether the request comes in.
     type Row = (
@@ -109,6 +146,13 @@ mod tests {
             (shop, Some("https://shop.example/"), None, false),
             (shop, Some("https://shop.example/path"), None, false),
             (shop, Some("https://user@shop.example"), None, false),
+            (shop, Some("https://@shop.example"), None, false),
+            (shop, Some("https://:@shop.example"), None, false),
+            (shop, Some("https://shop.example/."), None, false),
+            (shop, Some("https://shop.example/a/.."), None, false),
+            (shop, Some("https://shop.example\\."), None, false),
+            (shop, Some("https:shop.example"), None, false),
+            (shop, Some("https://shop\t.example"), None, false),
             (shop, Some("null"), None, false),
             (shop, Some(""), None, false),
             (shop, None, None, false),
