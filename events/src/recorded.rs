@@ -1,7 +1,7 @@
 //! Events as they come back from the log.
 
 use cqrs_es::DomainEvent;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
@@ -93,12 +93,24 @@ fn lift<E: DomainEvent + DeserializeOwned>(payload: &[u8]) -> Result<E, DecodeEr
         return Err(DecodeError::UnknownVersion { dataschema });
     };
     let lifted = upcast::to_current(upcast::UPCASTERS, &kind, version, tree);
-    let event: E = serde_json::from_value(lifted.tree).map_err(|source| DecodeError::UnknownEvent { kind, source })?;
+    let event: Result<E, _> = in_order(&kind, &lifted.tree["data"]);
+    let event = event.map_err(|source| DecodeError::UnknownEvent { kind, source })?;
     if lifted.version.to_string() == event.event_version() {
         Ok(event)
     } else {
         Err(DecodeError::UnknownVersion { dataschema })
     }
+}
+
+/// Reads an event whose type is known. Its enum has to meet `type` before `data`: what it would have to keep until then,
+/// telemetry cannot keep as it was written.
+fn in_order<E: DeserializeOwned>(kind: &str, data: &Value) -> serde_json::Result<E> {
+    #[derive(Serialize)]
+    struct InOrder<'a> {
+        r#type: &'a str,
+        data: &'a Value,
+    }
+    serde_json::from_slice(&serde_json::to_vec(&InOrder { r#type: kind, data })?)
 }
 
 /// How an event was written.

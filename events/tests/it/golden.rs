@@ -70,7 +70,7 @@ fn current_schema(kind: &Value) -> String {
 }
 
 /// Where `stored` stood in the log, by its attributes.
-fn subject(stored: &Value) -> Subject {
+pub(crate) fn subject(stored: &Value) -> Subject {
     fn id<I: FromStr<Err: Debug>>(text: &Value) -> I {
         text.as_str().expect("an id").parse().expect("an id")
     }
@@ -126,7 +126,7 @@ fn decode(name: &str, text: &str) -> (Attributes, LogEvent) {
         .unwrap_or_else(|error| panic!("{name} cannot be read any more: {error:?}. {NEW_VERSION}"))
 }
 
-fn encode(subject: &Subject, attributes: &Attributes, event: &LogEvent) -> Vec<u8> {
+pub(crate) fn encode(subject: &Subject, attributes: &Attributes, event: &LogEvent) -> Vec<u8> {
     match event {
         LogEvent::Visitor(event) => cloud_event::encode(subject, attributes, event),
         LogEvent::Conversation(event) => cloud_event::encode(subject, attributes, event),
@@ -139,7 +139,7 @@ fn encode(subject: &Subject, attributes: &Attributes, event: &LogEvent) -> Vec<u
     .expect("JSON")
 }
 
-fn examples() -> BTreeMap<String, String> {
+pub(crate) fn examples() -> BTreeMap<String, String> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = fs::read_dir(&folder).expect("the folder of examples");
     files

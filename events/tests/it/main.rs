@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and has nothing to drain"
 )]
 
+mod any_event;
 mod append;
 mod directory;
 mod erase;
