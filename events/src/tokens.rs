@@ -191,14 +191,65 @@ impl FrameOrder {
             return Arrival::Gap;
         }
         self.attempt = frame.attempt;
-        self.next = frame.index + 1;
+        self.next = frame.index.saturating_add(1);
         Arrival::Next
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use async_nats::HeaderValue;
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn frame() -> impl Strategy<Value = Frame> {
+        let number = prop_oneof![0..9_u32, 0..u32::MAX];
+        let kind = prop::sample::select(FrameKind::ALL.map(|(kind, _)| kind).to_vec());
+        (number.clone(), number, kind, any::<Vec<u8>>()).prop_map(|(attempt, index, kind, payload)| Frame {
+            attempt,
+            index,
+            kind,
+            payload: payload.into(),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_frame_survives_its_message(frame in frame()) {
+            let read = Frame::from_message(Some(&frame.headers()), frame.payload.clone());
+            prop_assert_eq!(read, Some(frame));
+        }
+
+        #[test]
+        fn whatever_a_header_says_is_a_frame_or_none(
+            header in "(?s).{0,40}|[0-9]{1,11}\\.[0-9]{1,11}\\.[a-z.]{0,9}|4294967295\\.4294967295\\.(token|restart|done)|[0-9]{1,11}\\.[0-9]{1,11}\\.(token|restart|done)",
+        ) {
+            let Ok(value) = header.parse::<HeaderValue>() else { return Ok(()) };
+            let mut headers = HeaderMap::new();
+            headers.insert(FRAME_HEADER, value);
+            if let Some(frame) = Frame::from_message(Some(&headers), Bytes::new()) {
+                let again = Frame::from_message(Some(&frame.headers()), Bytes::new());
+                prop_assert_eq!(again.as_ref(), Some(&frame));
+                FrameOrder::after(frame.index.checked_sub(1)).take(&frame);
+            }
+        }
+
+        #[test]
+        fn whatever_comes_is_shown_in_order(
+            after: Option<u32>, frames in prop::collection::vec(frame(), 0..40),
+        ) {
+            let mut order = FrameOrder::after(after);
+            let mut last: Option<(u32, u32)> = None;
+            for frame in frames {
+                if order.take(&frame) == Arrival::Next {
+                    let shown = (frame.attempt, frame.index);
+                    prop_assert!(last.is_none_or(|last| last < shown), "{:?} after {:?}", shown, last);
+                    last = Some(shown);
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_frame_survives_its_message() {
