@@ -2,8 +2,9 @@
 
 use std::{convert::Infallible, fmt, str::FromStr};
 
-/// A secret from a flag or an environment variable.
-#[derive(Clone, PartialEq, Eq)]
+/// A secret from a flag or an environment variable. It has no `==`: how long texts take to compare tells how much of a guess
+/// was right. Who has to know whether somebody else has it compares what it signs, as `hmac` does.
+#[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
