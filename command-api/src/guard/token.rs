@@ -169,6 +169,7 @@ impl WidgetKeys {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -287,6 +288,36 @@ mod tests {
         claims["visitor_id"] = json!(VisitorId::from_bits(9));
         let tampered = format!("{}.{}.{}", parts[0], part(&claims), parts[2]);
         assert_eq!(keys().verify(&tampered, now()), Err(InvalidToken));
+    }
+
+    #[test]
+    fn no_byte_of_a_token_can_be_another() {
+        let (keys, issued) = (keys(), keys().issue(BEARER, now()).jwt);
+        assert!(keys.verify(&issued, now()).is_ok());
+        for at in 0..issued.len() {
+            for other in (0..128_u8).filter(|other| *other != issued.as_bytes()[at]) {
+                let mut changed = issued.clone();
+                changed.replace_range(at..=at, char::from(other).encode_utf8(&mut [0; 4]));
+                assert_eq!(keys.verify(&changed, now()), Err(InvalidToken), "{changed}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_refused(parts in prop::collection::vec("[A-Za-z0-9_-]{0,60}|.{0,20}", 0..5), alone in "(?s).{0,200}") {
+            prop_assert_eq!(keys().verify(&parts.join("."), now()), Err(InvalidToken));
+            prop_assert_eq!(keys().verify(&alone, now()), Err(InvalidToken));
+        }
+
+        #[test]
+        fn whatever_is_signed_with_another_secret_is_refused(secret in ".{0,64}", kid in prop::option::of("[0-9a-f]{8}")) {
+            prop_assume!(secret != SECRET && secret != OLD_SECRET);
+            let header = Header { kid, ..Header::new(Algorithm::HS256) };
+            let key = EncodingKey::from_secret(secret.as_bytes());
+            let token = jsonwebtoken::encode(&header, &claims(), &key).expect("a token");
+            prop_assert_eq!(keys().verify(&token, now()), Err(InvalidToken));
+        }
     }
 
     #[test]

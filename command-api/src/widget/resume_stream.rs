@@ -81,8 +81,25 @@ fn last_seen(headers: &HeaderMap, after: Option<&str>) -> Result<Option<u32>, Ap
 #[cfg(test)]
 mod tests {
     use axum::http::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn every_number_of_a_line_is_a_place_and_nothing_else_is(index: u32, sent: Vec<u8>, query in prop::option::of("(?s).{0,12}")) {
+            let of = |header: Vec<u8>| {
+                let value = HeaderValue::from_bytes(&header).ok()?;
+                let headers = HeaderMap::from_iter([(HeaderName::from_static("last-event-id"), value)]);
+                last_seen(&headers, query.as_deref()).ok()
+            };
+            prop_assert_eq!(of(index.to_string().into_bytes()), Some(Some(index)));
+            let text = String::from_utf8_lossy(&sent).trim().to_owned();
+            if let Some(Some(seen)) = of(sent).filter(|_| !text.is_empty()) {
+                prop_assert_eq!(text.parse(), Ok(seen));
+            }
+        }
+    }
 
     #[test]
     fn where_to_go_on_by_table() {
