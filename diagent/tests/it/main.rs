@@ -15,6 +15,7 @@ mod disconnects;
 mod failover;
 mod feedback;
 mod figures;
+mod foreign_ids;
 mod full;
 mod health;
 mod hostile;
