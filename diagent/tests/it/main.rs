@@ -27,6 +27,7 @@ mod limits;
 mod me;
 mod meaning;
 mod messages;
+mod model_faults;
 mod origins;
 mod outage;
 mod privacy;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    convert::Infallible,
+    io,
     net::SocketAddr,
     sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
@@ -53,7 +53,7 @@ pub(crate) struct Script {
 pub(crate) struct Call {
     /// What the model was sent.
     pub(crate) request: Value,
-    said: mpsc::UnboundedSender<Bytes>,
+    said: mpsc::UnboundedSender<io::Result<Bytes>>,
     status: Option<tokio::sync::oneshot::Sender<StatusCode>>,
 }
 
@@ -124,7 +124,12 @@ impl Call {
     pub(crate) fn finish(mut self) {
         self.send(&json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] }));
         self.send(&json!({ "choices": [], "usage": { "prompt_tokens": 21, "completion_tokens": 7 } }));
-        self.line("data: [DONE]\n\n");
+        self.write("data: [DONE]\n\n");
+    }
+
+    /// Says a piece, and in one breath that it was the last.
+    pub(crate) fn say_last(&mut self, text: &str) {
+        self.send(&json!({ "choices": [{ "index": 0, "delta": { "content": text }, "finish_reason": "stop" }] }));
     }
 
     /// Says all of it at once.
@@ -148,16 +153,39 @@ impl Call {
         gone.expect("the caller goes away");
     }
 
-    fn send(&mut self, chunk: &Value) {
-        self.line(&format!("data: {chunk}\n\n"));
+    /// Breaks the connection off.
+    pub(crate) fn cut(mut self) {
+        self.put(Err(io::ErrorKind::ConnectionReset.into()));
     }
 
-    fn line(&mut self, line: &str) {
+    /// Writes `text` again and again, until the caller has gone away.
+    pub(crate) async fn repeat(&mut self, text: &str) {
+        let mut beat = tokio::time::interval(Duration::from_millis(100));
+        let again = async {
+            while !self.said.is_closed() {
+                beat.tick().await;
+                self.write(text);
+            }
+        };
+        let gone = tokio::time::timeout(Duration::from_secs(20), again).await;
+        gone.expect("the caller goes away");
+    }
+
+    /// Writes what no model should, or a chunk as it is.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.put(Ok(Bytes::from(text.to_owned())));
+    }
+
+    fn send(&mut self, chunk: &Value) {
+        self.write(&format!("data: {chunk}\n\n"));
+    }
+
+    fn put(&mut self, bytes: io::Result<Bytes>) {
         if let Some(sender) = self.status.take() {
             let _hears = sender.send(StatusCode::OK);
         }
         // Whether anybody listens is for the test to say.
-        drop(self.said.send(Bytes::from(line.to_owned())));
+        drop(self.said.send(bytes));
     }
 }
 
@@ -191,9 +219,7 @@ async fn complete(State(scripts): State<Scripts>, body: Bytes) -> Response {
     }
     match decided.await {
         Ok(StatusCode::OK) => {
-            let said = stream::unfold(hears, async |mut hears| {
-                hears.recv().await.map(|bytes| (Ok::<_, Infallible>(bytes), hears))
-            });
+            let said = stream::unfold(hears, async |mut hears| hears.recv().await.map(|bytes| (bytes, hears)));
             let body = Body::from_stream(said);
             ([("content-type", "text/event-stream")], body).into_response()
         }
