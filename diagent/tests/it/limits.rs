@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use events::Clock;
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
@@ -37,6 +38,14 @@ impl Scene {
     fn next_minute(&self) {
         let now = self.clock.now().unix_millis().rem_euclid(60_000);
         self.clock.advance(Duration::from_millis(60_500 - now.unsigned_abs()));
+    }
+
+    /// Another instance, in the same minute, that knows the agent.
+    async fn another(&self) -> Process {
+        let stack = Stack::shared().await;
+        let other = stack.launch(Options::of(&[Role::CommandApi]).clock(&self.clock)).await;
+        self.agent.knows_at(other.command_api()).await;
+        other
     }
 
     async fn visitor(&self) -> Visitor {
@@ -81,10 +90,7 @@ async fn init_is_limited_to_sixty_a_minute() {
 async fn writing_is_limited_to_thirty_a_minute_over_all_instances() {
     let scene = Scene::start().await;
     let visitor = scene.visitor().await;
-    let other = Stack::shared()
-        .await
-        .launch(Options::of(&[Role::CommandApi]).clock(&scene.clock))
-        .await;
+    let other = scene.another().await;
     let elsewhere = visitor.at(other.command_api());
     let report = json!({ "event": "launcher.opened" });
     for number in 1..=30 {
@@ -117,6 +123,56 @@ async fn writing_is_limited_to_thirty_a_minute_over_all_instances() {
 
     scene.next_minute();
     visitor.post("/events", &report).await.data(202);
+}
+
+/// Who come at once, half of them at each of two instances.
+const AT_ONCE: usize = 200;
+
+/// Of all that came at once, `limit` were let in with this status, and each was told another number of those that are left.
+fn exactly(limit: usize, status: u16, answers: Vec<Answer>) {
+    assert_eq!(answers.len(), AT_ONCE);
+    let (refused, taken): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 429);
+    refused.iter().for_each(throttled);
+    let mut left = Vec::new();
+    for answer in &taken {
+        answer.data(status);
+        left.push(answer.number("ratelimit-remaining"));
+    }
+    left.sort_unstable();
+    assert_eq!(left, (0..).take(limit).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn of_all_that_is_written_at_once_at_two_instances_thirty_pass() {
+    let scene = Scene::start().await;
+    let (visitor, other) = (scene.visitor().await, scene.another().await);
+    let elsewhere = visitor.at(other.command_api());
+    let report = json!({ "event": "launcher.opened" });
+    scene.next_minute();
+
+    let at_once = [&visitor, &elsewhere].into_iter().cycle().take(AT_ONCE);
+    let answers = join_all(at_once.map(|asker| asker.post("/events", &report))).await;
+
+    exactly(30, 202, answers);
+    assert_eq!(scene.agent.logged("diagent.telemetry.recorded").await.len(), 30);
+}
+
+#[tokio::test]
+async fn of_all_who_come_at_once_from_one_address_to_two_instances_sixty_are_let_in() {
+    let scene = Scene::start().await;
+    let other = scene.another().await;
+    let body = scene.agent.init_body();
+    scene.next_minute();
+
+    let at_once = [scene.one.command_api(), other.command_api()]
+        .into_iter()
+        .cycle()
+        .take(AT_ONCE);
+    let answers = join_all(at_once.map(|api| scene.agent.init_at(api, &body))).await;
+
+    exactly(60, 200, answers);
+    assert_eq!(scene.agent.logged("diagent.visitor.arrived").await.len(), 60);
+    assert_eq!(scene.agent.logged("diagent.conversation.started").await.len(), 60);
 }
 
 #[tokio::test]
