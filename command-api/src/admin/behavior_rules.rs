@@ -151,7 +151,7 @@ pub(super) mod tests {
             (r#"{ "message_count": 16 }"#, "conditions.message_count"),
             (r#"{ "url_patterns": ["pricing"] }"#, "conditions.url_patterns[0]"),
             (r#"{ "url_patterns": ["/a", "/a?b=c"] }"#, "conditions.url_patterns[1]"),
-            (r##"{ "url_patterns": ["/a#b"] }"##, "conditions.url_patterns[0]"),
+            (r#"{ "url_patterns": ["/a#b"] }"#, "conditions.url_patterns[0]"),
             (r#"{ "intent_keywords": ["*price*", "refund*"] }"#, ""),
             (r#"{ "intent_keywords": ["re*fund"] }"#, "conditions.intent_keywords[0]"),
             (
