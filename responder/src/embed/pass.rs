@@ -97,12 +97,32 @@ async fn embed_all(connection: &mut PgConnection, client: &Client) -> Result<(),
 
 fn missing(row: &PgRow) -> sqlx::Result<Missing> {
     let text = |name| row.try_get::<&str, _>(name);
-    let content = answer::plain_text(text("content")?);
     Ok(Missing {
         agent_id: row.try_get("agent_id")?,
         content_hash: row.try_get("content_hash")?,
-        text: [text("title")?, text("heading")?, &content].join("\n"),
+        text: passage_text(text("title")?, text("heading")?, text("content")?),
     })
+}
+
+/// What is embedded of a passage. A model reads little, so nothing is told twice: not the page's title again when the headings
+/// begin with it, nor the numbers of sections, which mean nothing.
+fn passage_text(title: &str, heading: &str, content: &str) -> String {
+    let parts: Vec<&str> = heading.split(" > ").map(without_number).collect();
+    let (title, heading) = (without_number(title), parts.join(" > "));
+    let content = answer::plain_text(content);
+    match parts.first() {
+        Some(first) if first.eq_ignore_ascii_case(title) => [heading.as_str(), &content].join("\n"),
+        _ => [title, &heading, &content].join("\n"),
+    }
+}
+
+/// `2.1.3 Stanzas` is about stanzas, and `3 steps` are three.
+fn without_number(heading: &str) -> &str {
+    let is_number = |word: &str| word.contains('.') && word.chars().all(|char| char.is_ascii_digit() || char == '.');
+    match heading.split_once(' ') {
+        Some((first, rest)) if is_number(first) => rest.trim_start(),
+        _ => heading,
+    }
 }
 
 /// `passages` in portions that one request can carry.
