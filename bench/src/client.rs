@@ -43,11 +43,19 @@ impl Client {
     }
 
     pub(crate) async fn get(&mut self, path: &str, token: Option<&str>) -> anyhow::Result<Answer> {
-        let mut request = Request::builder().uri(path).header("host", &self.address);
+        whole(self.open_get(path, token).await?).await
+    }
+
+    /// Gets, and leaves the answer's body to the caller.
+    pub(crate) async fn open_get(&mut self, path: &str, token: Option<&str>) -> anyhow::Result<Response<Incoming>> {
+        let mut request = Request::builder()
+            .uri(path)
+            .header("host", &self.address)
+            .header("origin", crate::visitor::ORIGIN);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        whole(self.sender.send_request(request.body(Full::default())?).await?).await
+        Ok(self.sender.send_request(request.body(Full::default())?).await?)
     }
 
     pub(crate) async fn post(&mut self, call: Call<'_>) -> anyhow::Result<Answer> {

@@ -18,7 +18,12 @@ mod start;
 mod stream;
 mod visitor;
 
+use std::time::Duration;
+
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use self::model::Pace;
 
 /// Benches of Diagent.
 #[derive(Parser)]
@@ -35,8 +40,15 @@ enum Bench {
     /// Durable telemetry and commands through HTTP, against raw `JetStream` publishes with the same sync, and against what other
     /// event stores append with the same durability.
     Append,
-    /// What Diagent adds to the time to the first token, against the same model called directly.
-    Stream,
+    /// What Diagent adds to the first token and to each token, against the same model called directly.
+    Stream {
+        /// Streams at once; several, separated by commas.
+        #[arg(long, value_delimiter = ',', default_value = "1,8,64,256,1000")]
+        streams: Vec<usize>,
+        /// Milliseconds between two tokens of the model, which says a hundred in an answer.
+        #[arg(long, default_value_t = 20)]
+        pause_ms: u64,
+    },
     /// Read models: how fast they are built from the log, and how far they are behind it, against plain inserts.
     Project {
         /// Telemetry events in the log; conversations and leads come on top.
@@ -57,21 +69,45 @@ enum Bench {
     },
     /// From `diagent up` to the first answer, on an empty folder and on one with data, against the two servers alone.
     Start,
-    /// Memory of the process, idle and with a thousand open streams.
-    Memory,
+    /// Memory of a process with open streams, of answers that are being written, and idle ones.
+    Memory {
+        /// Idle streams.
+        #[arg(long, default_value_t = 1_000)]
+        streams: usize,
+        /// Command APIs that they are spread over.
+        #[arg(long, default_value_t = 1)]
+        processes: usize,
+    },
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let Arguments { bench, rounds } = Arguments::parse();
+    raise_open_files()?;
     let report = match bench {
         Bench::Append => append::run(rounds).await?,
-        Bench::Stream => stream::run(rounds).await?,
+        Bench::Stream { streams, pause_ms } => {
+            let (tokens, pause) = (100, Duration::from_millis(pause_ms));
+            stream::run(rounds, &streams, Pace { tokens, pause }).await?
+        }
         Bench::Project { events } => project::run(events).await?,
         Bench::Replay { events } => replay::run(events, rounds).await?,
         Bench::Growth { events } => Box::pin(growth::run(events)).await?,
         Bench::Start => start::run(rounds).await?,
-        Bench::Memory => memory::run().await?,
+        Bench::Memory { streams, processes } => memory::run(streams, processes).await?,
     };
     report.show()
+}
+
+/// Thousands of streams are as many open files, and shells often allow one thousand: as many as the system lets this process have.
+fn raise_open_files() -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    )?;
+    Ok(())
 }

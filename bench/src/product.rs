@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use embedded::DataDir;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
@@ -22,6 +23,16 @@ use crate::{
 
 const POLL: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Settings that let one address and one token do all that a bench does.
+const WITHOUT_LIMITS: [(&str, &str); 6] = [
+    ("LIMIT_INIT_PER_MINUTE", "1000000000"),
+    ("LIMIT_SESSION_PER_MINUTE", "1000000000"),
+    ("LIMIT_READ_PER_MINUTE", "1000000000"),
+    ("LIMIT_LEADS_PER_MINUTE", "1000000000"),
+    ("REVERB_SOCKETS_MAX", "0"),
+    ("REVERB_SOCKETS_PER_ADDRESS", "0"),
+];
 
 /// A running `diagent up`; it ends with this value.
 pub(crate) struct Product {
@@ -62,14 +73,7 @@ impl Product {
         for other in ["RESPONDER_ADDR", "PROJECTOR_ADDR"] {
             command.env(other, free_address()?);
         }
-        for limit in [
-            "LIMIT_INIT_PER_MINUTE",
-            "LIMIT_SESSION_PER_MINUTE",
-            "LIMIT_READ_PER_MINUTE",
-            "LIMIT_LEADS_PER_MINUTE",
-        ] {
-            command.env(limit, "1000000000");
-        }
+        command.envs(WITHOUT_LIMITS);
         let mut process = command.spawn().context("cannot start diagent")?;
         let said = process.stdout.take().context("its output")?;
         Ok(Self {
@@ -83,25 +87,7 @@ impl Product {
 
     /// Waits until it is ready by its own account over HTTP, and a visitor of the demo site is served.
     pub(crate) async fn served(&mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Ok(mut client) = Client::connect(&self.address).await
-                && client
-                    .get("/readyz", None)
-                    .await
-                    .is_ok_and(|answer| answer.status == 200)
-                && Visitor::init(&self.address).await.is_ok()
-            {
-                return Ok(());
-            }
-            if let Some(status) = self.process.try_wait()? {
-                bail!("diagent ended with {status}");
-            }
-            if Instant::now() > deadline {
-                bail!("diagent was not ready within two minutes");
-            }
-            tokio::time::sleep(POLL).await;
-        }
+        served(&self.address, &mut self.process).await
     }
 
     /// Waits until it tells its user that it is ready, which is when its agent knows the demo site.
@@ -162,6 +148,67 @@ impl Product {
         }
         self.process.wait().await?;
         Ok(self.folder)
+    }
+}
+
+/// A command API of its own, beside those of a running `diagent up`; it ends with this value.
+pub(crate) struct CommandApi {
+    process: Child,
+    pub(crate) address: String,
+}
+
+impl CommandApi {
+    /// Starts it on the log of `product`, and waits until it serves visitors.
+    pub(crate) async fn start(product: &Product) -> anyhow::Result<Self> {
+        let address = free_address()?;
+        let secret = |name| DataDir::existing_secret(&product.folder, name);
+        let mut process = Command::new(binary()?)
+            .arg("command-api")
+            .env("COMMAND_API_ADDR", &address)
+            .env("NATS_URL", secret("nats_url")?)
+            .env("WIDGET_JWT_SECRET", secret("widget_jwt_secret")?)
+            .env("OPERATOR_JWT_SECRET", secret("operator_jwt_secret")?)
+            .env("RUST_LOG", "warn")
+            .envs(WITHOUT_LIMITS)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("cannot start a command API")?;
+        served(&address, &mut process).await?;
+        Ok(Self { process, address })
+    }
+
+    /// Resident memory of the process in MB.
+    pub(crate) fn memory_mb(&self) -> anyhow::Result<f64> {
+        memory_mb(self.process.id().context("the command API has ended")?, Memory::Now)
+    }
+
+    /// Ends it at once: nobody waits for its streams.
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.process.kill().await?)
+    }
+}
+
+/// Waits until a command API is ready by its own account, and a visitor of the demo site is served.
+async fn served(address: &str, process: &mut Child) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Ok(mut client) = Client::connect(address).await
+            && client
+                .get("/readyz", None)
+                .await
+                .is_ok_and(|answer| answer.status == 200)
+            && Visitor::init(address).await.is_ok()
+        {
+            return Ok(());
+        }
+        if let Some(status) = process.try_wait()? {
+            bail!("diagent ended with {status}");
+        }
+        if Instant::now() > deadline {
+            bail!("diagent was not ready within two minutes");
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 

@@ -34,6 +34,9 @@ struct Row {
     diagent: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<f64>,
+    /// What Diagent takes longer than the limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    added: Option<f64>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     peers: BTreeMap<&'static str, f64>,
     goal: String,
@@ -67,9 +70,19 @@ impl Report {
             unit,
             diagent,
             limit,
+            added: None,
             peers,
             goal: goal.to_owned(),
         });
+    }
+
+    /// Adds a figure that counts by how much it is above its limit.
+    pub(crate) fn row_added(&mut self, what: impl Into<String>, figure: Figure, goal: &str) {
+        let added = figure.limit.map(|limit| figure.diagent - limit);
+        self.row(what, figure, goal);
+        if let Some(row) = self.rows.last_mut() {
+            row.added = added;
+        }
     }
 
     /// Says why peers have no figures.
@@ -95,8 +108,10 @@ impl Report {
     fn table(&self) -> Table {
         let peers: BTreeSet<&str> = self.rows.iter().flat_map(|row| row.peers.keys().copied()).collect();
         let best = (!peers.is_empty()).then_some("best peer");
+        let added = self.rows.iter().any(|row| row.added.is_some()).then_some("added");
         let figures: Vec<&str> = ["diagent", "limit", "ratio"]
             .into_iter()
+            .chain(added)
             .chain(best)
             .chain(peers.iter().copied())
             .collect();
@@ -105,10 +120,14 @@ impl Report {
             .load_style(UTF8_FULL_CONDENSED)
             .set_header([""].iter().chain(&figures).chain(&["unit", "goal"]));
         for row in &self.rows {
-            let ratio = row.limit.map(|limit| format!("{:.2}", row.diagent / limit));
+            let limit = row.limit.filter(|limit| *limit > 0.0 && row.added.is_none());
+            let ratio = limit.map(|limit| format!("{:.2}", row.diagent / limit));
             let mut cells = vec![row.what.clone(), number(row.diagent)];
             cells.push(row.limit.map_or_else(String::new, number));
             cells.push(ratio.unwrap_or_default());
+            if added.is_some() {
+                cells.push(row.added.map_or_else(String::new, number));
+            }
             if best.is_some() {
                 let best = row.peers.values().copied().max_by(f64::total_cmp);
                 cells.push(best.map_or_else(String::new, number));

@@ -44,6 +44,11 @@ impl Visitor {
         Ok(Self { client, token })
     }
 
+    /// Closes the connection; with the token another one may go on.
+    pub(crate) fn into_token(self) -> String {
+        self.token
+    }
+
     pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> anyhow::Result<Answer> {
         self.client
             .post(Call {

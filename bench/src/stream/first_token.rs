@@ -1,30 +1,23 @@
-//! Added time to the first token: the same model through Diagent and called directly, in turns.
+//! One visitor after the other: the same model through Diagent and called directly, in turns.
 
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use serde_json::json;
 
+use super::{QUESTION, milliseconds};
 use crate::{
-    client::{Call, Client},
-    model::Model,
+    client::Client,
+    model::{Model, question},
     product::Product,
     report::{Figure, Report},
     visitor::{Visitor, read_until},
 };
 
 const QUESTIONS: usize = 300;
-const QUESTION: &str = "What is your refund policy?";
 
-pub(crate) async fn run(rounds: usize) -> anyhow::Result<Report> {
+pub(super) async fn measure(rounds: usize, report: &mut Report) -> anyhow::Result<()> {
     let model = Model::start().await?;
-    let base = format!("http://{}/v1", model.address);
-    let product = Product::start(&[
-        ("LLM_BASE_URL", &base),
-        ("LLM_MODEL", "bench"),
-        ("LLM_API_KEY", "bench"),
-    ])
-    .await?;
+    let product = Product::start(&model.settings()).await?;
     let (mut through, mut direct) = (Histogram::<u64>::new(3)?, Histogram::<u64>::new(3)?);
     let mut visitor = Visitor::init(&product.address).await?;
     let mut client = Client::connect(&model.address).await?;
@@ -36,7 +29,6 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Report> {
     }
     product.stop().await?;
 
-    let mut report = Report::new("stream");
     for (name, quantile, goal) in [("p50", 0.5, "added <= 1.5"), ("p99", 0.99, "added <= 4")] {
         let [with, without] = [&through, &direct].map(|times| milliseconds(times.value_at_quantile(quantile)));
         report.row(
@@ -58,7 +50,7 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Report> {
             goal,
         );
     }
-    Ok(report)
+    Ok(())
 }
 
 async fn ask(visitor: &mut Visitor) -> anyhow::Result<Duration> {
@@ -72,14 +64,9 @@ async fn ask(visitor: &mut Visitor) -> anyhow::Result<Duration> {
 }
 
 async fn call(client: &mut Client) -> anyhow::Result<Duration> {
-    let body = json!({ "model": "bench", "stream": true, "messages": [{ "role": "user", "content": QUESTION }] });
+    let question = question(QUESTION);
     let started = Instant::now();
-    let call = Call {
-        path: "/v1/chat/completions",
-        token: None,
-        body: body.to_string().into(),
-    };
-    let mut answer = client.open(call).await?.into_body();
+    let mut answer = client.open(question).await?.into_body();
     read_until(&mut answer, b"\"content\"").await?;
     let first = started.elapsed();
     drop(http_body_util::BodyExt::collect(answer).await);
@@ -88,9 +75,4 @@ async fn call(client: &mut Client) -> anyhow::Result<Duration> {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "times here are far below 2^52 microseconds")]
-fn milliseconds(micros: u64) -> f64 {
-    micros as f64 / 1_000.0
 }

@@ -1,4 +1,4 @@
-//! Memory of one process with all roles: idle, and with a thousand streams that wait for their next token.
+//! One process with all roles: idle, and with a thousand streams that wait for their next token.
 
 use crate::{
     model::Model,
@@ -9,18 +9,17 @@ use crate::{
 
 const STREAMS: u32 = 1_000;
 
-pub(crate) async fn run() -> anyhow::Result<Report> {
+const PATIENT: [(&str, &str); 3] = [
+    ("MAX_TURNS", "2000"),
+    ("ANSWER_TIMEOUT_SECONDS", "600"),
+    ("LLM_STALL_SECONDS", "600"),
+];
+
+pub(super) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let model = Model::start_hesitant().await?;
-    let base = format!("http://{}/v1", model.address);
-    let settings = [
-        ("LLM_BASE_URL", base.as_str()),
-        ("LLM_MODEL", "bench"),
-        ("LLM_API_KEY", "bench"),
-        ("MAX_TURNS", "2000"),
-        ("ANSWER_TIMEOUT_SECONDS", "600"),
-        ("LLM_STALL_SECONDS", "600"),
-    ];
-    let product = Product::start(&settings).await?;
+    let product = Product::start(&[&model.settings()[..], &PATIENT].concat()).await?;
+    // The embedding model is in memory then.
+    product.embedded().await?;
     let idle = product.memory_mb()?;
     let mut streams = Vec::new();
     for _ in 0..STREAMS {
@@ -37,7 +36,6 @@ pub(crate) async fn run() -> anyhow::Result<Report> {
     }
     product.stop().await?;
 
-    let mut report = Report::new("memory");
     report.row(
         "idle, all roles",
         Figure {
@@ -74,5 +72,5 @@ pub(crate) async fn run() -> anyhow::Result<Report> {
         },
         "1.00",
     );
-    Ok(report)
+    Ok(())
 }
