@@ -91,7 +91,7 @@ fn rows(
     };
     report.row("a command API of its own, idle", figure("MB", before / processes), "");
     report.row(
-        format!("with {} idle streams", streams / processes),
+        format!("with {:.0} idle streams", streams / processes),
         figure("MB", after / processes),
         "",
     );
