@@ -228,16 +228,7 @@ async fn a_model_that_says_nothing_is_done_without() {
     let transcript = scene.ask(async |script| script.call().await.gone().await).await;
     scene.was_answered_instead("silence", &transcript).await;
 
-    for (what, text) in [("no words", NO_WORD), ("comments", COMMENT)] {
-        let mut scene = Scene::of(&stack).await;
-        let transcript = scene.ask(async |script| script.call().await.repeat(text).await).await;
-        scene.was_answered_instead(what, &transcript).await;
-    }
-}
-
-#[tokio::test]
-async fn a_second_try_has_only_the_time_that_the_first_has_left() {
-    let mut scene = Scene::of(&impatient().await).await;
+    let mut scene = Scene::of(&stack).await;
     let transcript = scene
         .ask(async |script| {
             script.call().await.refuse(StatusCode::INTERNAL_SERVER_ERROR);
@@ -245,6 +236,12 @@ async fn a_second_try_has_only_the_time_that_the_first_has_left() {
         })
         .await;
     scene.was_answered_instead("an error, then silence", &transcript).await;
+
+    for (what, text) in [("no words", NO_WORD), ("comments", COMMENT)] {
+        let mut scene = Scene::of(&stack).await;
+        let transcript = scene.ask(async |script| script.call().await.repeat(text).await).await;
+        scene.was_answered_instead(what, &transcript).await;
+    }
 }
 
 #[tokio::test]
