@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use edge::operator::Scope;
 use futures::{StreamExt as _, stream};
-use reqwest::RequestBuilder;
+use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
 use super::{checker::lasting, cluster::Cluster};
@@ -83,6 +83,7 @@ impl Team {
 
 /// A team at the read API.
 struct Asker {
+    client: Client,
     read_api: String,
     token: String,
 }
@@ -90,6 +91,7 @@ struct Asker {
 impl Asker {
     fn of(cluster: &Cluster, shop: &Shop) -> Self {
         Self {
+            client: client(),
             read_api: cluster.read_api(),
             token: apart::token_for(Scope::One(shop.workspace_id)),
         }
@@ -162,9 +164,8 @@ impl Asker {
     }
 
     fn ask(&self, path: &str) -> RequestBuilder {
-        client()
-            .get(format!("{}/{path}", self.read_api))
-            .bearer_auth(&self.token)
+        let url = format!("{}/{path}", self.read_api);
+        self.client.get(url).bearer_auth(&self.token)
     }
 }
 

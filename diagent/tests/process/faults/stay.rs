@@ -223,7 +223,8 @@ impl<'a> Guest<'a> {
     async fn be_forgotten(&mut self) {
         let id = format!("{}-last", self.name);
         let body = json!({ "message": format!("Question {id}?"), "client_message_id": id });
-        let (_unread, _) = self.insist(Method::POST, "/messages/stream", Some(&body)).await;
+        let (unread, _) = self.insist(Method::POST, "/messages/stream", Some(&body)).await;
+        assert_eq!(unread.status(), 200, "{id}");
         let (answer, is_repeated) = self.insist(Method::DELETE, "/me", None).await;
         // The token is dead once it is done: who asks again is nobody.
         let is_done = answer.status().is_success() || (is_repeated && answer.status() == 401);

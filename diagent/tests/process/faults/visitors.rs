@@ -68,9 +68,9 @@ impl Visitors {
             tokio::spawn(async move {
                 for number in 0_u64.. {
                     let name = format!("{place}-{number}");
-                    let wish = match number % shy {
+                    let wish = match number {
                         0 => Wish::Talk,
-                        rest if rest == shy - 1 => Wish::BeForgotten,
+                        _ if number % shy == shy - 1 => Wish::BeForgotten,
                         _ => Wish::Ask,
                     };
                     let one = stay(&door, &name, wish).await;
