@@ -13,13 +13,17 @@ use std::{collections::HashMap, time::Duration};
 use backon::{ConstantBuilder, Retryable as _};
 use events::AgentId;
 use sqlx::PgPool;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::embed::{Embedded, Questions};
 
 /// The visitor waits: a database that is away longer than this fails the turn.
 const PATIENCE: Duration = Duration::from_secs(2);
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// Look-ups of one process at a time, fewer than it has connections. Of a thousand turns that begin at once most would wait for
+/// a connection until their patience ends, as if the database were away.
+static PLACES: Semaphore = Semaphore::const_new(16);
 
 /// A question with no more words than this, of which no more carry a meaning, may lean on the one before.
 const LEANING_WORDS: usize = 7;
@@ -173,6 +177,8 @@ async fn look_up(
     is_joined: bool,
 ) -> Result<Retrieved, RetrieveError> {
     let embedded = questions.embed(asked.question).await;
+    // It is never closed.
+    let _place = PLACES.acquire().await;
     let started = Instant::now();
     let mut candidates = find_patiently(pool, asked, embedded.as_ref()).await?;
     candidates.has_unknown &= !is_joined;
