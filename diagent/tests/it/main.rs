@@ -36,6 +36,7 @@ mod pusher;
 mod pusher_ends;
 mod quota;
 mod replay;
+mod replay_often;
 mod resume;
 mod shutdown;
 mod stop;

@@ -41,6 +41,7 @@ enum State {
 pub(super) struct Feed {
     partition: Partition,
     stream: Stream<()>,
+    consumer: String,
     filters: Vec<String>,
     messages: BoxStream<'static, Result<jetstream::Message, async_nats::Error>>,
     /// The next event, if it has been looked for and found.
@@ -76,10 +77,12 @@ impl Feed {
         let info = consumer.cached_info();
         let seen = wanted.has(partition).max(info.delivered.stream_sequence);
         let is_empty = info.num_pending == 0;
+        let name = info.name.clone();
         let messages = consumer.messages().await?;
         let mut feed = Self {
             partition,
             stream,
+            consumer: name,
             filters,
             messages: messages.map(|message| message.map_err(Into::into)).boxed(),
             head: None,
@@ -221,6 +224,19 @@ impl Feed {
         if self.head.is_none() {
             self.seen = self.seen.max(self.end.sequence);
         }
+    }
+}
+
+impl Drop for Feed {
+    /// NATS would keep the consumer for half a minute: thousands, of a reader who asks again and again.
+    #[expect(clippy::disallowed_methods, reason = "one request, whose answer nobody waits for")]
+    fn drop(&mut self) {
+        let (stream, consumer) = (self.stream.clone(), std::mem::take(&mut self.consumer));
+        tokio::spawn(async move {
+            if let Err(error) = stream.delete_consumer(&consumer).await {
+                tracing::debug!(%error, "a replay's consumer goes by itself");
+            }
+        });
     }
 }
 
