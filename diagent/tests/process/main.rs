@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 mod apart;
+mod clock;
 mod doctor;
 mod export;
 mod faults;
