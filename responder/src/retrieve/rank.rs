@@ -16,10 +16,6 @@ use super::{
 const PASSAGES_MAX: usize = 6;
 const PASSAGES_PER_PAGE: usize = 2;
 
-/// What a rank by words adds to a cosine: it decides between what is equally close. Measured on the half of `diagent/eval` that may
-/// be looked at: 0.25 to 0.5 are best there.
-const WORDS_WEIGHT: f64 = 0.5;
-
 /// What the share of the question that a passage covers adds to its rank by words.
 const COVERAGE_WEIGHT: f64 = 0.1;
 
@@ -67,7 +63,7 @@ pub(super) fn best(found: Candidates, page_url: Option<&str>, confident_cosine: 
 
 fn score(candidate: &Candidate, is_by_words: bool) -> f64 {
     match candidate.cosine {
-        Some(cosine) => cosine + WORDS_WEIGHT * candidate.words,
+        Some(cosine) => cosine + candidate.words,
         None if is_by_words => candidate.words + COVERAGE_WEIGHT * candidate.coverage,
         // Not embedded yet, among others that are: as close as it could well be that says so much of the question.
         None => candidate.coverage / 2.0 + candidate.words,
