@@ -124,7 +124,8 @@ impl Heard {
 impl Dialect {
     /// When the token of this line was said, if it has one.
     fn said_at(&self, line: &[u8]) -> Option<u64> {
-        let token = &line[place_of(line, self.before_token)? + self.before_token.len()..];
+        // Diagent says the blank behind a word with the next one.
+        let token = line[place_of(line, self.before_token)? + self.before_token.len()..].trim_ascii_start();
         let end = token.iter().position(|byte| !byte.is_ascii_digit())?;
         std::str::from_utf8(&token[..end]).ok()?.parse().ok()
     }
