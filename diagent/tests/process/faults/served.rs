@@ -1,6 +1,9 @@
 //! What the read API serves when everything is over: the same as whoever folds the log finds, and to each team its own.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use edge::operator::Scope;
 use futures::{StreamExt as _, stream};
@@ -10,7 +13,7 @@ use serde_json::Value;
 use super::{checker::lasting, cluster::Cluster};
 use crate::{
     apart::{self, Shop},
-    support::{client, send},
+    support::{PATIENCE, client, send},
 };
 
 /// Questions that are on their way at a time.
@@ -98,7 +101,13 @@ impl Asker {
     }
 
     async fn check_own(&self, shop: &Shop, folded: &Team, seeded: &str) {
-        let served = self.served(shop).await;
+        let mut served = self.served(shop).await;
+        let deadline = Instant::now() + PATIENCE;
+        // Read models follow the log, after three servers' death not at once.
+        while served != *folded && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            served = self.served(shop).await;
+        }
         assert_eq!(served.leads, folded.leads, "{seeded}: leads, served and in the log");
         let ids = |team: &Team| team.conversations.keys().cloned().collect::<Vec<_>>();
         assert_eq!(
