@@ -3,6 +3,7 @@
 //! - A NATS server that is paused has writes in its sockets. Their callers are told that the log is away, and are served by
 //!   another server of the cluster; when the first one goes on, it stores what it has.
 //! - An erasure broke off, and was not asked for again.
+//! - A responder was writing an answer, or saving a snapshot, while the visitor was erased.
 //!
 //! So somebody looks again, some time after each erasure. A write whose caller still waits is settled at once, see
 //! [`crate::guard::visitor::Visitor::settle`].

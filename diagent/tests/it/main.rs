@@ -22,6 +22,7 @@ mod hostile;
 mod idempotency;
 mod init;
 mod knowledge;
+mod late_writes;
 mod leads;
 mod limits;
 mod me;
