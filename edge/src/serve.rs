@@ -79,7 +79,8 @@ pub async fn serve(listener: TcpListener, router: Router, tasks: &Tasks, limits:
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            answer(router.clone(), request, answering.clone())
+            // On the heap while it runs: the connection would keep its room for as long as it is open.
+            Box::pin(answer(router.clone(), request, answering.clone()))
         });
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(limits.write_timeout));

@@ -3,12 +3,12 @@
 //! Nothing here waits: whoever does not take its news in time is cut off, and reads what it missed when it comes back.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use events::ConversationId;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::Notify;
 
 use super::news::News;
 
@@ -42,19 +42,29 @@ pub enum Ending {
 
 /// A listener as the channels know it.
 struct Ear {
-    news: mpsc::Sender<News>,
-    ending: Arc<watch::Sender<Option<Ending>>>,
+    mailbox: Arc<Mailbox>,
     side: Side,
+}
+
+/// What waits for one listener. Most of them wait for something all day, so an empty one holds no room for news, as a channel
+/// of tokio's would.
+#[derive(Default)]
+struct Mailbox {
+    waiting: Mutex<Waiting>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    news: VecDeque<News>,
+    ending: Option<Ending>,
 }
 
 /// The receiving end. Dropping it leaves every conversation.
 pub struct Listener {
     channels: Arc<Channels>,
     joined: Vec<ConversationId>,
-    sender: mpsc::Sender<News>,
-    receiver: mpsc::Receiver<News>,
-    ending: Arc<watch::Sender<Option<Ending>>>,
-    ended: watch::Receiver<Option<Ending>>,
+    mailbox: Arc<Mailbox>,
 }
 
 /// The conversation has as many listeners here as it may have.
@@ -69,7 +79,7 @@ impl Channels {
         }
         let Some(news) = news() else { return };
         if let Some(ears) = self.lock().get_mut(&conversation_id) {
-            ears.retain(|ear| ear.hears(&news));
+            ears.retain(|ear| ear.mailbox.put(&news));
         }
     }
 
@@ -81,23 +91,18 @@ impl Channels {
         let news = News::erased(conversation_id);
         for ear in ears {
             match ear.side {
-                Side::Visitor => ear.end(Ending::Erased),
-                Side::Team => _ = ear.hears(&news),
+                Side::Visitor => ear.mailbox.end(Ending::Erased),
+                Side::Team => _ = ear.mailbox.put(&news),
             }
         }
     }
 
     /// Somebody who listens to nothing yet.
     pub fn listener(self: &Arc<Self>) -> Listener {
-        let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        let (ending, ended) = watch::channel(None);
         Listener {
             channels: Arc::clone(self),
             joined: Vec::new(),
-            sender,
-            receiver,
-            ending: Arc::new(ending),
-            ended,
+            mailbox: Arc::default(),
         }
     }
 
@@ -106,25 +111,42 @@ impl Channels {
     }
 }
 
-impl Ear {
-    /// Whether it goes on listening.
-    fn hears(&self, news: &News) -> bool {
-        match self.news.try_send(news.clone()) {
-            Ok(()) => true,
-            Err(mpsc::error::TrySendError::Closed(_)) => false,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                self.end(Ending::TooSlow);
-                false
-            }
+impl Mailbox {
+    /// Whether the listener goes on.
+    fn put(&self, news: &News) -> bool {
+        let mut waiting = self.lock();
+        if waiting.news.len() >= WAITING_MAX {
+            drop(waiting);
+            self.end(Ending::TooSlow);
+            return false;
+        }
+        waiting.news.push_back(news.clone());
+        drop(waiting);
+        self.changed.notify_one();
+        true
+    }
+
+    /// The first ending counts.
+    fn end(&self, ending: Ending) {
+        self.lock().ending.get_or_insert(ending);
+        self.changed.notify_one();
+    }
+
+    fn take(&self) -> Option<Result<News, Ending>> {
+        let mut waiting = self.lock();
+        match waiting.ending {
+            Some(ending) => Some(Err(ending)),
+            None => waiting.news.pop_front().map(Ok),
         }
     }
 
-    fn end(&self, ending: Ending) {
-        self.ending.send_if_modified(|already| {
-            let first = already.is_none();
-            already.get_or_insert(ending);
-            first
-        });
+    fn is_waiting(&self) -> bool {
+        let waiting = self.lock();
+        waiting.ending.is_some() || !waiting.news.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,8 +165,7 @@ impl Listener {
             return Err(TooManyListeners);
         }
         ears.push(Ear {
-            news: self.sender.clone(),
-            ending: Arc::clone(&self.ending),
+            mailbox: Arc::clone(&self.mailbox),
             side,
         });
         self.joined.push(conversation_id);
@@ -156,7 +177,7 @@ impl Listener {
         self.joined.retain(|joined| *joined != conversation_id);
         let mut listeners = self.channels.lock();
         if let Some(ears) = listeners.get_mut(&conversation_id) {
-            ears.retain(|ear| !ear.news.same_channel(&self.sender));
+            ears.retain(|ear| !Arc::ptr_eq(&ear.mailbox, &self.mailbox));
             if ears.is_empty() {
                 listeners.remove(&conversation_id);
             }
@@ -168,18 +189,21 @@ impl Listener {
         self.joined.len()
     }
 
+    /// Whether there is something that it has not taken.
+    pub fn is_behind(&self) -> bool {
+        self.mailbox.is_waiting()
+    }
+
     /// The next news, or why there is none any more. May be dropped while it waits; nothing is lost by that.
     ///
     /// # Errors
     /// It hears nothing more.
     pub async fn next(&mut self) -> Result<News, Ending> {
-        tokio::select! {
-            biased;
-            ending = self.ended.wait_for(Option::is_some) => {
-                // The sender is this listener's own, so it cannot be gone.
-                Err(ending.ok().and_then(|ending| *ending).unwrap_or(Ending::TooSlow))
+        loop {
+            match self.mailbox.take() {
+                Some(heard) => return heard,
+                None => self.mailbox.changed.notified().await,
             }
-            Some(news) = self.receiver.recv() => Ok(news),
         }
     }
 }
@@ -209,7 +233,7 @@ mod tests {
         channels.tell(ONE, || Some(News::erased(ONE)));
 
         assert_eq!(listener.next().await.expect("news").conversation_id, ONE);
-        assert!(listener.receiver.try_recv().is_err(), "once");
+        assert!(listener.mailbox.take().is_none(), "once");
         listener.leave(ONE);
         channels.tell(ONE, || unreachable!("nobody listens any more"));
     }

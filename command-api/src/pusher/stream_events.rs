@@ -8,13 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use futures::StreamExt as _;
-use tokio::{sync::mpsc, time::interval};
-use tokio_stream::wrappers::ReceiverStream;
+use futures::Stream;
+use tokio::time::interval;
 
 use super::{
     channels::{Ending, Listener, Side},
     news::News,
+    places::Place,
+    protocol::Closing,
     time_to_leave,
 };
 use crate::{
@@ -22,11 +23,8 @@ use crate::{
     error::ApiError,
     guard::{caller::Caller, visitor::Visitor},
     metrics,
-    relay::sse::{HEADERS, HEARTBEAT, HEARTBEAT_BYTES, READER_PATIENCE},
+    relay::sse::{HEADERS, HEARTBEAT, HEARTBEAT_BYTES},
 };
-
-/// News that wait for a slow reader, beside those that the channel holds.
-const BUFFERED: usize = 8;
 
 /// What happens in the token's conversation from now on: `event:` names it, `data:` is its JSON, as on the socket. Nothing
 /// is said twice; after a break a client reads the messages anew.
@@ -47,41 +45,61 @@ pub async fn stream_events(State(app): State<App>, visitor: Visitor, caller: Cal
     if visitor.is_revoked(&app) {
         return Err(ApiError::Unauthorized);
     }
-    let (sender, receiver) = mpsc::channel(BUFFERED);
+    let open = Open {
+        listener,
+        closing: None,
+        _place: place,
+        _counted: metrics::OpenSocket::begin(),
+    };
     let seed = visitor.conversation_id.bits();
-    app.tasks.clone().spawn(async move {
-        let _place = place;
-        let outcome = tokio::select! {
-            outcome = forward(listener, sender) => outcome,
-            closing = time_to_leave(&app, seed) => closing.outcome(),
-        };
-        metrics::socket_ended(outcome);
-    });
-    let body = Body::from_stream(ReceiverStream::new(receiver).map(Ok::<_, Infallible>));
-    Ok((HEADERS, body).into_response())
+    Ok((HEADERS, Body::from_stream(tell(app, seed, open))).into_response())
 }
 
-/// Answers how it ended.
-async fn forward(mut listener: Listener, sender: mpsc::Sender<Bytes>) -> &'static str {
-    let _open = metrics::OpenSocket::begin();
-    // The first tick comes at once: so does the first byte.
-    let mut heartbeat = interval(HEARTBEAT);
-    loop {
-        let bytes = {
-            let mut gone = pin!(sender.closed());
-            tokio::select! {
-                news = listener.next() => match news {
+/// One stream, until dropped.
+struct Open {
+    listener: Listener,
+    /// Why this side ends it.
+    closing: Option<Closing>,
+    _place: Place,
+    _counted: metrics::OpenSocket,
+}
+
+impl Open {
+    fn end(mut self, closing: Closing) {
+        self.closing = Some(closing);
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::socket_ended(match self.closing {
+            Some(closing) => closing.outcome(),
+            // The connection ended: by its limit of time, if the client did not take what there was for it.
+            None if self.listener.is_behind() => Closing::Ended(Ending::TooSlow).outcome(),
+            None => "gone",
+        });
+    }
+}
+
+/// The body itself, without a task and a queue of its own: there may be ten thousand of these. While the client takes nothing it
+/// is not polled, news wait in the listener, and the connection's limit of time for a write ends both.
+fn tell(app: App, seed: u128, mut open: Open) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    async_stream::stream! {
+        let mut leave = pin!(time_to_leave(&app, seed));
+        // The first tick comes at once: so does the first byte.
+        let mut heartbeat = interval(HEARTBEAT);
+        let closing = loop {
+            let bytes = tokio::select! {
+                closing = &mut leave => break closing,
+                news = open.listener.next() => match news {
                     Ok(news) => encode(&news),
-                    Err(Ending::Erased) => return "erased",
-                    Err(Ending::TooSlow) => return "slow",
+                    Err(ending) => break Closing::Ended(ending),
                 },
                 _ = heartbeat.tick() => HEARTBEAT_BYTES,
-                () = &mut gone => return "gone",
-            }
+            };
+            yield Ok(bytes);
         };
-        if sender.send_timeout(bytes, READER_PATIENCE).await.is_err() {
-            return "slow";
-        }
+        open.end(closing);
     }
 }
 

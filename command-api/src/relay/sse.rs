@@ -33,7 +33,7 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 const BUFFERED_LINES: usize = 256;
 
 /// A reader that takes nothing for this long is gone or hopeless.
-pub(crate) const READER_PATIENCE: Duration = Duration::from_secs(10);
+const READER_PATIENCE: Duration = Duration::from_secs(10);
 
 const FIRST_BYTES: Bytes = Bytes::from_static(b": listening\n\n");
 pub(crate) const HEARTBEAT_BYTES: Bytes = Bytes::from_static(b": still here\n\n");
