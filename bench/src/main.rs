@@ -11,6 +11,7 @@ mod growth;
 mod memory;
 mod model;
 mod product;
+mod profile;
 mod project;
 mod replay;
 mod report;
@@ -67,6 +68,12 @@ enum Bench {
         #[arg(long, default_value_t = 1_000_000)]
         events: usize,
     },
+    /// Who has the processors on each hot path, and for what; asks `perf`.
+    Profile {
+        /// Telemetry events in the log that is read; conversations and leads come on top.
+        #[arg(long, default_value_t = 1_000_000)]
+        events: usize,
+    },
     /// From `diagent up` to the first answer, on an empty folder and on one with data, against the two servers alone.
     Start,
     /// Memory of a process with open streams, of answers that are being written, and idle ones.
@@ -80,10 +87,18 @@ enum Bench {
     },
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let Arguments { bench, rounds } = Arguments::parse();
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
     raise_open_files()?;
+    // By its threads' name a profile tells it from the product.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("bench")
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(arguments))
+}
+
+async fn run(Arguments { bench, rounds }: Arguments) -> anyhow::Result<()> {
     let report = match bench {
         Bench::Append => append::run(rounds).await?,
         Bench::Stream { streams, pause_ms } => {
@@ -93,6 +108,7 @@ async fn main() -> anyhow::Result<()> {
         Bench::Project { events } => project::run(events).await?,
         Bench::Replay { events } => replay::run(events, rounds).await?,
         Bench::Growth { events } => Box::pin(growth::run(events)).await?,
+        Bench::Profile { events } => Box::pin(profile::run(events)).await?,
         Bench::Start => start::run(rounds).await?,
         Bench::Memory { streams, processes } => memory::run(streams, processes).await?,
     };

@@ -40,10 +40,7 @@ struct Export {
 pub(crate) async fn run(events: usize, rounds: usize) -> anyhow::Result<Report> {
     let servers = Servers::start().await?;
     fill::run(&servers.log, events).await?;
-    let mut total = 0;
-    for partition in events::Partition::all(PARTITIONS) {
-        total += usize::try_from(servers.log.last_sequence(partition).await?)?;
-    }
+    let total = total(&servers).await?;
     let address = free_address()?;
     let mut read_api = command(&servers)?
         .args(["read-api"])
@@ -81,6 +78,20 @@ pub(crate) async fn run(events: usize, rounds: usize) -> anyhow::Result<Report> 
     }
     report.row("the read API, most memory", figure("MB", read_api_mb, None), "");
     Ok(report)
+}
+
+/// Exports the whole log as NDJSON, straight from the log.
+pub(crate) async fn export_once(servers: &Servers) -> anyhow::Result<()> {
+    export(command(servers)?, "ndjson", total(servers).await?).await?;
+    Ok(())
+}
+
+async fn total(servers: &Servers) -> anyhow::Result<usize> {
+    let mut total = 0;
+    for partition in events::Partition::all(PARTITIONS) {
+        total += usize::try_from(servers.log.last_sequence(partition).await?)?;
+    }
+    Ok(total)
 }
 
 /// Exports the whole log to a place that is removed afterwards.

@@ -42,6 +42,13 @@ struct Row {
     goal: String,
 }
 
+/// Where figures are kept.
+pub(crate) fn folder() -> anyhow::Result<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}
+
 impl Report {
     pub(crate) fn new(bench: &'static str) -> Self {
         Self {
@@ -97,10 +104,7 @@ impl Report {
         for (peer, reason) in &self.not_measured {
             println!("{peer}: not measured: {reason}");
         }
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("../target/bench")
-            .join(format!("{}.json", self.bench));
-        std::fs::create_dir_all(file.parent().context("a folder")?)?;
+        let file = folder()?.join(format!("{}.json", self.bench));
         std::fs::write(&file, serde_json::to_vec_pretty(self)?)
             .with_context(|| format!("cannot write {}", file.display()))
     }

@@ -6,10 +6,14 @@ mod peers;
 mod raw;
 mod widget;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use self::{peers::Peers, widget::Widget};
 use crate::{
+    profile,
     project::servers::Servers,
     report::{Figure, Report, median},
 };
@@ -44,6 +48,21 @@ pub(crate) async fn run(rounds: usize) -> anyhow::Result<Report> {
     let measured = measure(&servers, rounds).await;
     servers.stop().await?;
     measured
+}
+
+/// Commands of so many writers as the largest load has.
+pub(crate) async fn profile(report: &mut Report) -> anyhow::Result<()> {
+    let writers = WRITERS[WRITERS.len() - 1];
+    let mut widget = Widget::start(writers).await?;
+    let commands = async {
+        let started = Instant::now();
+        while started.elapsed() < profile::LASTING {
+            widget.append(widget::COMMANDS, Load { writers, batch: 1 }).await?;
+        }
+        anyhow::Ok(())
+    };
+    profile::look("commands", report, commands).await?;
+    widget.stop().await
 }
 
 async fn measure(servers: &Servers, rounds: usize) -> anyhow::Result<Report> {

@@ -21,6 +21,8 @@ pub(super) struct Widget {
 impl Widget {
     pub(super) async fn start(visitors: usize) -> anyhow::Result<Self> {
         let product = Product::start(&[]).await?;
+        // In the first seconds it makes vectors of the demo's pages.
+        product.embedded().await?;
         let visitors = try_join_all((0..visitors).map(|_| Visitor::init(&product.address))).await?;
         Ok(Self { product, visitors })
     }

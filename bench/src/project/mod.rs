@@ -5,7 +5,7 @@
 pub(crate) mod fill;
 mod lag;
 pub(crate) mod limit;
-mod process;
+pub(crate) mod process;
 pub(crate) mod servers;
 
 use std::time::{Duration, Instant};

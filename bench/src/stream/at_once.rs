@@ -3,7 +3,7 @@
 //! Each listener asks anew as soon as its answer is over, and they begin spread over the length of an answer: what is measured
 //! is so many streams, each somewhere in its answer, and not a crowd that asks in the same millisecond.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use tokio::{task::JoinSet, time::sleep};
@@ -16,6 +16,7 @@ use crate::{
     client::Client,
     model::{Model, Pace},
     product::Product,
+    profile,
     report::{Figure, Report},
     visitor::Visitor,
 };
@@ -45,11 +46,7 @@ pub(super) async fn measure(rounds: usize, streams: &[usize], pace: Pace, report
                 callers.push(Listener::Direct(Client::connect(&model.address).await?));
             }
             direct.hear(callers, pace).await?;
-            let mut visitors = Vec::new();
-            for _ in 0..streams {
-                visitors.push(Listener::Visitor(Visitor::init(&product.address).await?));
-            }
-            through.hear(visitors, pace).await?;
+            through.hear(visitors(&product, streams).await?, pace).await?;
         }
     }
     product.stop().await?;
@@ -57,6 +54,28 @@ pub(super) async fn measure(rounds: usize, streams: &[usize], pace: Pace, report
         rows(*streams, [through, direct], report)?;
     }
     Ok(())
+}
+
+/// Two hundred and fifty-six streams.
+pub(crate) async fn profile(report: &mut Report) -> anyhow::Result<()> {
+    let pace = Pace {
+        tokens: 100,
+        pause: Duration::from_millis(20),
+    };
+    let model = Model::start_paced(pace).await?;
+    let product = Product::start(&model.settings()).await?;
+    product.embedded().await?;
+    let visitors = visitors(&product, 256).await?;
+    profile::look("stream", report, Side::default().hear(visitors, pace)).await?;
+    product.stop().await
+}
+
+async fn visitors(product: &Product, count: usize) -> anyhow::Result<Vec<Listener>> {
+    let mut visitors = Vec::new();
+    for _ in 0..count {
+        visitors.push(Listener::Visitor(Visitor::init(&product.address).await?));
+    }
+    Ok(visitors)
 }
 
 impl Side {

@@ -4,6 +4,7 @@ mod at_once;
 mod first_token;
 mod hearing;
 
+pub(crate) use self::at_once::profile;
 use crate::{model::Pace, report::Report};
 
 const QUESTION: &str = "What is your refund policy?";
