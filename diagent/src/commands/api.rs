@@ -34,8 +34,13 @@ pub struct ApiArgs {
 
 impl ApiArgs {
     /// Whether a token was given.
-    pub(crate) const fn has_token(&self) -> bool {
-        self.token.is_some()
+    pub(crate) fn has_token(&self) -> bool {
+        self.given_token().is_some()
+    }
+
+    /// An empty one is none: scripts pass variables on that nobody has set.
+    fn given_token(&self) -> Option<&str> {
+        self.token.as_deref().filter(|token| !token.is_empty())
     }
 }
 
@@ -70,8 +75,8 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(arguments: ApiArgs, infra: &InfraArgs) -> anyhow::Result<Self> {
-        let token = match &arguments.token {
-            Some(token) => token.clone(),
+        let token = match arguments.given_token() {
+            Some(token) => token.to_owned(),
             None => mint(&infra.data_dir)?,
         };
         Ok(Self {
@@ -167,6 +172,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_empty_token_is_none() {
+        let arguments = |token: &str| ApiArgs {
+            command_api_url: String::new(),
+            read_api_url: String::new(),
+            token: Some(token.to_owned()),
+        };
+        assert!(arguments("eyJ").has_token());
+        assert!(!arguments("").has_token());
+    }
 
     #[test]
     fn a_refusal_is_told_for_people() {
