@@ -147,7 +147,12 @@ impl Cluster {
 
     /// The log, as the roles reach it.
     pub(super) fn log(&self) -> LogConfig {
-        let urls: Vec<&str> = self.to_nats.iter().map(Wire::url).collect();
+        self.log_at(0..self.to_nats.len())
+    }
+
+    /// The log, by way of these servers.
+    pub(super) fn log_at(&self, servers: impl Iterator<Item = usize>) -> LogConfig {
+        let urls: Vec<&str> = servers.map(|server| self.to_nats[server].url()).collect();
         LogConfig {
             nats_url: urls.join(","),
             partitions: 8,

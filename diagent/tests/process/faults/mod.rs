@@ -8,6 +8,7 @@
 mod beside;
 mod checker;
 mod cluster;
+mod leaders;
 mod model;
 mod routes;
 mod served;
