@@ -49,7 +49,7 @@ async fn repeats_that_race_are_one_message() {
     let stack = Stack::shared().await;
     let agent = stack.agent().await;
     let visitor = agent.visitor().await;
-    let elsewhere = visitor.at(stack.second().await);
+    let elsewhere = visitor.at(agent.second().await);
 
     let streams = (0..8).map(async |number| {
         let here = if number % 2 == 0 { &visitor } else { &elsewhere };
@@ -151,7 +151,7 @@ async fn of_messages_that_race_one_is_taken() {
     let stack = Stack::with_model().await;
     let agent = stack.agent().await;
     let visitor = agent.visitor().await;
-    let elsewhere = visitor.at(stack.second().await);
+    let elsewhere = visitor.at(agent.second().await);
     let mut script = stack.model().script();
     let question = script.question();
 

@@ -221,7 +221,7 @@ async fn a_conversation_is_resumed_for_twenty_four_hours() {
 async fn inits_that_race_meet_in_one_conversation() {
     let stack = Stack::shared().await;
     let agent = stack.agent().await;
-    let (one, other) = (stack.command_api().to_owned(), stack.second().await.to_owned());
+    let (one, other) = (stack.command_api().to_owned(), agent.second().await.to_owned());
     let mut body = agent.init_body();
     body["anon_id"] = json!(unique("anon_"));
 

@@ -76,9 +76,8 @@ async fn the_same_address_is_the_same_lead_in_any_spelling() {
 
 #[tokio::test]
 async fn two_visitors_with_one_address_are_one_lead() {
-    let stack = Stack::shared().await;
     let agent = agent().await;
-    let (one, other) = (agent.visitor().await, agent.visitor_at(stack.second().await).await);
+    let (one, other) = (agent.visitor().await, agent.visitor_at(agent.second().await).await);
     let (created, first) = submit(&one, "alex@example.com").await;
     assert_eq!((created, submit(&other, "Alex@Example.com").await), (201, (200, first)));
 }

@@ -299,7 +299,7 @@ async fn what_is_written_at_the_same_moment_is_gone_as_well() {
     let agent = stack.agent().await;
     for round in 0..5 {
         let visitor = agent.busy_visitor().await;
-        let elsewhere = visitor.at(stack.second().await);
+        let elsewhere = visitor.at(agent.second().await);
         let report = json!({ "event": "racing" });
         let writes = futures::future::join_all((0..20).map(|_| elsewhere.post("/events", &report)));
         let leads = futures::future::join_all((0..4).map(|number| {

@@ -57,6 +57,8 @@ async fn a_quota_is_shared_by_the_agents_and_instances_of_a_workspace() {
     let one = Agent::define(&stack, Definition::new().quota(3)).await;
     let other = Agent::define(&stack, Definition::new().quota(3).beside(&one)).await;
     let second = stack.second().await;
+    one.knows_at(second).await;
+    other.knows_at(second).await;
 
     let inits = (0..8).map(async |number| {
         let agent = if number % 2 == 0 { &one } else { &other };

@@ -315,7 +315,7 @@ async fn an_erased_visitors_token_is_dead_everywhere() {
     let stack = Stack::shared().await;
     let agent = stack.agent().await;
     let visitor = agent.visitor().await;
-    let second = visitor.at(stack.second().await);
+    let second = visitor.at(agent.second().await);
     second.get("/conversation").await.data(200);
 
     visitor.erase().await.data(202);

@@ -156,7 +156,14 @@ impl Agent {
         self.client.post(url).header("Origin", &self.origin).json(body)
     }
 
-    /// Waits until another instance knows the agent as it is.
+    /// Where another instance is, that knows the agent.
+    pub(crate) async fn second(&self) -> &str {
+        let instance = self.stack.second().await;
+        self.knows_at(instance).await;
+        instance
+    }
+
+    /// Waits until another instance knows the agent as it is: only the one that took the definition does so at once.
     pub(crate) async fn knows_at(&self, command_api: &str) {
         let team = self.team.clone().at(command_api);
         until("the agent is known", async || {
@@ -193,7 +200,9 @@ impl Agent {
 
     /// A new visitor at an instance that limits nobody.
     pub(crate) async fn busy_visitor(&self) -> Visitor {
-        self.visitor_at(self.stack.unlimited().await).await
+        let instance = self.stack.unlimited().await;
+        self.knows_at(instance).await;
+        self.visitor_at(instance).await
     }
 
     /// The visitor with this anonymous id, again.
