@@ -1,17 +1,13 @@
-//! Clients that go away, in every phase of `POST /messages/stream`, and clients that stay and do not read: a question has one
-//! answer whoever waits for it, nothing is left of who has gone, and nobody's slowness is anybody else's.
+//! Clients that go away, in every phase of `POST /messages/stream`: a question has one answer whoever waits for it, and nothing is
+//! left of who has gone. Who stays and does not read is in `tests/process/slow_readers.rs`.
 
 use futures::future::join_all;
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpSocket, TcpStream},
-};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::support::{
-    Agent, Options, Role, Sse, Stack, Visitor, http,
+    Agent, Options, Role, Stack, Visitor,
     model::{Call, Script, UNSCRIPTED},
-    send, until,
 };
 
 /// When a client goes away.
@@ -72,7 +68,7 @@ impl Left {
             Phase::HalfABody => head.len() + body.len() / 2,
             _ => request.len(),
         };
-        let mut connection = connect(&self.visitor, None).await;
+        let mut connection = connect(&self.visitor).await;
         connection
             .write_all(&request.as_bytes()[..sent])
             .await
@@ -150,81 +146,10 @@ async fn whoever_goes_away_leaves_one_question_with_one_answer_and_nothing_else(
     join_all(left.into_iter().map(|left| left.comes_back(stack.command_api()))).await;
 }
 
-/// Pieces of an answer, more than connections hold.
-const PIECES: usize = 5_000;
-
-/// Of each kind.
-const READERS: usize = 25;
-
-#[tokio::test]
-async fn who_does_not_read_is_let_go_and_holds_up_nobody() {
-    let stack = Stack::with_model().await;
-    let visitor = stack.agent().await.busy_visitor().await;
-    let mut script = stack.model().script();
-    let message_id = visitor.stream_message(&script.question(), "c1").await.message_id();
-    let mut call = script.call().await;
-    let asleep = join_all((0..READERS).map(|_| falls_asleep(&visitor, &message_id))).await;
-    let awake = join_all((0..READERS).map(|_| visitor.resume(&message_id, None))).await;
-    let before = let_go(&visitor).await;
-
-    for _ in 0..PIECES {
-        call.say("x");
-    }
-    call.finish();
-
-    let transcripts = join_all(awake.into_iter().map(Sse::to_end)).await;
-    for transcript in &transcripts {
-        assert_eq!(transcript.text(), "x".repeat(PIECES));
-        assert_eq!(transcript.done()["finish_reason"], "complete");
-    }
-    until("who does not read is let go", async || {
-        match let_go(&visitor).await - before {
-            gone if gone >= READERS => Ok(()),
-            gone => Err(format!("{gone} are")),
-        }
-    })
-    .await;
-    for text in join_all(asleep.into_iter().map(wakes_up)).await {
-        assert!(text.starts_with("HTTP/1.1 200"), "{text}");
-        assert!(!text.contains("\"done\""), "it has to come back for the rest");
-    }
-}
-
-/// Reads what was sent before the server let go.
-async fn wakes_up(mut reader: TcpStream) -> String {
-    let mut bytes = Vec::new();
-    // A connection that was not read for long enough is cut off.
-    drop(reader.read_to_end(&mut bytes).await);
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Opens the stream of an answer and reads nothing.
-async fn falls_asleep(visitor: &Visitor, message_id: &str) -> TcpStream {
-    let mut connection = connect(visitor, Some(4_096)).await;
-    let head = head(visitor, "GET", &format!("/messages/{message_id}/stream"), 0);
-    connection.write_all(head.as_bytes()).await.expect("bytes are sent");
-    connection
-}
-
-/// How many streams have ended because nobody read them, in this test process.
-async fn let_go(visitor: &Visitor) -> usize {
-    let url = format!("{}/metrics", visitor.command_api());
-    let figures = send(http::client().get(url)).await.expect(200).text();
-    let count = figures
-        .lines()
-        .find_map(|line| line.strip_prefix("widget_streams_total{outcome=\"slow\"} "));
-    count.map_or(0, |count| count.parse().expect("a number"))
-}
-
-/// A connection of the visitor's, with a buffer of so many bytes for what is not read.
-async fn connect(visitor: &Visitor, receive_bytes: Option<u32>) -> TcpStream {
+/// A connection of the visitor's.
+async fn connect(visitor: &Visitor) -> TcpStream {
     let address = visitor.command_api().strip_prefix("http://").expect("an address");
-    let socket = TcpSocket::new_v4().expect("a socket");
-    if let Some(bytes) = receive_bytes {
-        socket.set_recv_buffer_size(bytes).expect("a small buffer");
-    }
-    let connection = socket.connect(address.parse().expect("an address")).await;
-    connection.expect("a connection")
+    TcpStream::connect(address).await.expect("a connection")
 }
 
 /// A request's line and headers.

@@ -133,7 +133,7 @@ pub(crate) fn token_for(workspace: Scope) -> String {
         sub: "test".to_owned(),
         name: None,
         workspace,
-        scopes: BTreeSet::from([ScopeName::Admin, ScopeName::Read]),
+        scopes: BTreeSet::from([ScopeName::Admin, ScopeName::Read, ScopeName::Write]),
     };
     let key = OperatorKey::new(SECRET).expect("a key");
     key.mint(&operator, Clock::default().now(), Duration::from_hours(1))

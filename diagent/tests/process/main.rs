@@ -15,5 +15,6 @@ mod own_projection;
 mod read_models;
 mod restore;
 mod scaling;
+mod slow_readers;
 mod support;
 mod up;
