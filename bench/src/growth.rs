@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use events::{Clock, Partition};
-use futures::future::try_join_all;
 
 use crate::{
+    append::{self, Load},
     project::{
-        fill::{self, Visit, meta},
-        limit::per_second,
+        fill::{self, Visit},
         servers::{PARTITIONS, Servers},
     },
     report::{Figure, Report, median},
@@ -18,7 +17,7 @@ use crate::{
 
 /// Visitors whose conversations are read, written before all others: what is read is never what was written last.
 const OLD_VISITORS: u64 = 200;
-const WRITERS: u64 = 64;
+const WRITERS: Load = Load { writers: 64, batch: 1 };
 const LASTING: Duration = Duration::from_secs(3);
 
 /// Measures at ten thousand events, ten times as many, and so on up to `events`.
@@ -53,9 +52,9 @@ async fn measure(servers: Servers, old: &[Visit], report: &mut Report) -> anyhow
         report.row(format!("{what}, {events} events, {subjects} subjects"), figure, "level");
     };
     row(
-        &format!("appends by {WRITERS} writers"),
+        &format!("appends by {} writers", WRITERS.writers),
         "events/s",
-        append(&servers).await?,
+        append::raw::append(&servers.log, WRITERS, LASTING).await?,
     );
     let (reading, finding) = read(&servers, old).await?;
     row("a conversation is read, p50", "ms", reading);
@@ -68,27 +67,6 @@ async fn measure(servers: Servers, old: &[Visit], report: &mut Report) -> anyhow
     let (servers, took) = servers.restart_nats().await?;
     row("NATS is back after a restart", "s", took.as_secs_f64());
     Ok(servers)
-}
-
-/// Single telemetry events per second.
-async fn append(servers: &Servers) -> anyhow::Result<f64> {
-    let at = Clock::default().now();
-    let started = Instant::now();
-    let writers = (0..WRITERS).map(|number| async move {
-        let visit = Visit::new(number, at);
-        let mut written = 0;
-        while started.elapsed() < LASTING {
-            let (event, _) = visit.telemetry(1);
-            servers
-                .log
-                .append(&visit.clicks(), &event, &meta(visit.agent_id()))
-                .await?;
-            written += 1;
-        }
-        anyhow::Ok(written)
-    });
-    let written: usize = try_join_all(writers).await?.into_iter().sum();
-    Ok(per_second(written, started.elapsed()))
 }
 
 /// Milliseconds to read a conversation, and to find one.

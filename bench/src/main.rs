@@ -8,6 +8,7 @@
 mod append;
 mod client;
 mod growth;
+mod install;
 mod memory;
 mod model;
 mod product;

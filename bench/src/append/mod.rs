@@ -1,9 +1,10 @@
 //! Durable appends: telemetry and commands through HTTP, beside raw publishes into the same streams, and beside what other
 //! event stores append. All of them acknowledge what is on disk; events are of the same size, and each writer has a stream of
-//! its own. Diagent is asked over HTTP, with a token to check; the others are called directly.
+//! its own. Diagent is asked over HTTP, with a token to check; the others are called directly. Several events at a time are
+//! compared with several at a time.
 
 mod peers;
-mod raw;
+pub(crate) mod raw;
 mod widget;
 
 use std::{
@@ -31,13 +32,16 @@ const ROWS: [(&str, usize); 3] = [
     (widget::TELEMETRY, BATCHES[0]),
     (widget::TELEMETRY, BATCHES[1]),
 ];
-const LIMIT: &str = "limit";
+/// Each append is a publish, or a batch, of its own.
+const PUBLISHED: &str = "publishes";
+/// The log commits together what waits.
+const GROUPED: &str = "the log itself, without HTTP and readers";
 
 /// What is done at once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Load {
-    writers: usize,
-    batch: usize,
+pub(crate) struct Load {
+    pub(crate) writers: usize,
+    pub(crate) batch: usize,
 }
 
 /// Events per second of each round, by who appended them.
@@ -88,11 +92,12 @@ async fn measure(servers: &Servers, rounds: usize) -> anyhow::Result<Report> {
 
 async fn others(servers: &Servers, peers: &Peers, samples: &mut Samples) -> anyhow::Result<()> {
     for writers in WRITERS {
-        let load = Load { writers, batch: 1 };
-        let published = raw::publish(&servers.log, writers).await?;
-        samples.entry((LIMIT, load)).or_default().push(published);
         for batch in BATCHES {
             let load = Load { writers, batch };
+            let published = raw::publish(&servers.log, load).await?;
+            samples.entry((PUBLISHED, load)).or_default().push(published);
+            let grouped = raw::append(&servers.log, load, LASTING).await?;
+            samples.entry((GROUPED, load)).or_default().push(grouped);
             for (name, rate) in peers.append(load).await? {
                 samples.entry((name, load)).or_default().push(rate);
             }
@@ -107,17 +112,20 @@ fn report(samples: Samples, missing: BTreeMap<&'static str, String>) -> Report {
     let mut report = Report::new("append");
     for (what, batch) in ROWS {
         for writers in WRITERS {
-            let figure = Figure {
+            let figure = |limit| Figure {
                 unit: "events/s",
                 diagent: rate(what, writers, batch).unwrap_or_default(),
-                limit: rate(LIMIT, writers, 1),
+                limit: rate(limit, writers, batch),
             };
             let beside = peers::NAMES.into_iter();
             let beside = beside
                 .filter_map(|name| Some((name, rate(name, writers, batch)?)))
                 .collect();
             let name = format!("{what}, {batch} at a time, {writers} at once");
-            report.row_beside(name, figure, goal(what, writers, batch), beside);
+            report.row_beside(&name, figure(PUBLISHED), goal(what, writers, batch), beside);
+            if what == widget::TELEMETRY {
+                report.row(format!("{name}; limit: {GROUPED}"), figure(GROUPED), "");
+            }
         }
     }
     report.not_measured(missing);

@@ -11,7 +11,7 @@ mod program;
 mod sql;
 mod umadb;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 
@@ -81,16 +81,4 @@ impl Peers {
 pub(super) fn event() -> String {
     let event = |content: &str| json!({ "type": "message.posted", "content": content }).to_string();
     event(&"x".repeat(EVENT_BYTES - event("").len()))
-}
-
-/// The folder of `peer`'s sources.
-fn sources(peer: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers").join(peer)
-}
-
-/// Where `peer` is installed.
-fn installed(peer: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../target/bench/peers")
-        .join(peer)
 }

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use anyhow::Context as _;
 use tokio::process::Command;
 
-use super::{installed, program::within, sources};
+use crate::install::{installed, sources, within};
 
 const PATIENCE: Duration = Duration::from_mins(5);
 

@@ -1,12 +1,12 @@
 //! A peer that is not of Rust, or not of our versions: a program that prints how many events it has appended per second.
 
-use std::{ffi::OsString, process::Stdio, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
-use anyhow::{Context as _, ensure};
-use tokio::{process::Command, time::timeout};
+use anyhow::Context as _;
+use tokio::process::Command;
 
 use super::Load;
-use crate::append::LASTING;
+use crate::{append::LASTING, install::within};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -31,21 +31,4 @@ impl Program {
         let printed = within(command, PATIENCE).await?;
         printed.trim().parse().with_context(|| format!("no figure: {printed}"))
     }
-}
-
-/// What a command prints until it ends, which it must do in time and well.
-pub(super) async fn within(mut command: Command, patience: Duration) -> anyhow::Result<String> {
-    let name = command.as_std().get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(patience, command.output())
-        .await
-        .with_context(|| format!("{name} did not end within {patience:?}"))?
-        .with_context(|| format!("{name} cannot be run"))?;
-    ensure!(
-        output.status.success(),
-        "{name} ended with {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(String::from_utf8(output.stdout)?)
 }

@@ -4,7 +4,8 @@ use std::{fs, time::Duration};
 
 use tokio::process::Command;
 
-use super::{Peer, Program, installed, program::within, sources};
+use super::{Peer, Program};
+use crate::install::{installed, sources, within};
 
 pub(super) const NAME: &str = "umadb";
 

@@ -1,12 +1,8 @@
 //! Appends with cqrs-es's own store for Postgres, as many at once as `WRITERS` says, each to a stream of its own; prints events
 //! per second. The store is called directly: no aggregate is loaded first, as its framework would.
 
-use std::{
-    env,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use cqrs_es::{
     Aggregate, DomainEvent,
     event_sink::EventSink,
@@ -14,9 +10,9 @@ use cqrs_es::{
 };
 use futures::future::try_join_all;
 use postgres_es::PostgresEventRepository;
+use postgres_es_peer::{connect, number, variable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sqlx::{PgPool, postgres::PgPoolOptions};
 
 /// As in the `db/init.sql` of postgres-es.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS events (
@@ -30,7 +26,7 @@ async fn main() -> anyhow::Result<()> {
     let (writers, batch) = (number("WRITERS")?, number("BATCH")?);
     let lasting = Duration::from_millis(u64::try_from(number("MILLISECONDS")?)?);
     let event: Value = serde_json::from_str(&variable("EVENT")?)?;
-    let pool = connect(&variable("DATABASE_URL")?, writers).await?;
+    let pool = connect(variable("DATABASE_URL")?.parse()?, writers).await?;
     sqlx::raw_sql(TABLE).execute(&pool).await?;
     let repository = PostgresEventRepository::new(pool);
 
@@ -47,15 +43,6 @@ async fn main() -> anyhow::Result<()> {
     let events: usize = try_join_all(loops).await?.into_iter().sum();
     println!("{}", events as f64 / started.elapsed().as_secs_f64());
     Ok(())
-}
-
-/// One connection for each writer, all of them open.
-async fn connect(url: &str, writers: usize) -> anyhow::Result<PgPool> {
-    let connections = u32::try_from(writers)?;
-    let pool = PgPoolOptions::new().max_connections(connections).connect(url).await?;
-    let open = try_join_all((0..writers).map(|_| pool.acquire())).await?;
-    drop(open);
-    Ok(pool)
 }
 
 struct Writer<'a> {
@@ -119,12 +106,4 @@ impl Aggregate for Stream {
     }
 
     fn apply(&mut self, _: Self::Event) {}
-}
-
-fn number(name: &str) -> anyhow::Result<usize> {
-    Ok(variable(name)?.parse()?)
-}
-
-fn variable(name: &str) -> anyhow::Result<String> {
-    env::var(name).with_context(|| format!("{name} is not set"))
 }
