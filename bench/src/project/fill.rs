@@ -13,7 +13,7 @@ use events::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
-const AGENTS: u64 = 20;
+pub(crate) const AGENTS: u64 = 20;
 const TELEMETRY_PER_VISITOR: usize = 40;
 const CONCURRENCY: usize = 256;
 const BEGIN_UNIX_MS: i64 = 1_790_000_000_000;

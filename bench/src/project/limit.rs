@@ -69,10 +69,19 @@ async fn write_share(pool: &PgPool, statement: &str, rows: &[Row], partition: i3
     Ok(())
 }
 
-/// Events per second: a consumer on each partition, and nothing done with what it brings.
+/// Events of visitors per second: a consumer on each partition, and nothing done with what it brings.
 pub(crate) async fn read(log: &Log) -> anyhow::Result<f64> {
+    read_all(log, (0..PARTITIONS).map(Partition::Events)).await
+}
+
+/// Pages per second, in the same way.
+pub(crate) async fn read_pages(log: &Log) -> anyhow::Result<f64> {
+    read_all(log, [Partition::Control]).await
+}
+
+async fn read_all(log: &Log, partitions: impl IntoIterator<Item = Partition>) -> anyhow::Result<f64> {
     let started = Instant::now();
-    let partitions = (0..PARTITIONS).map(|p| read_partition(log, Partition::Events(p)));
+    let partitions = partitions.into_iter().map(|partition| read_partition(log, partition));
     let read: usize = try_join_all(partitions).await?.into_iter().sum();
     Ok(per_second(read, started.elapsed()))
 }

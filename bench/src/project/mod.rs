@@ -1,14 +1,20 @@
 //! Read models on a large log, with the projector as a process of its own: the rate of a rebuild beside plain set-based
-//! upserts and inserts of one row per event (by one connection, and by as many as there are partitions), the lag under a steady
-//! load and beside a rebuild, and how long partitions take to move.
+//! upserts and inserts of one row per event (by one connection, and by as many as there are partitions) and beside the queries of
+//! postgres-es, the rate in steady state, the lag under a steady load and beside a rebuild, and how long partitions take to move.
 
+mod burst;
 pub(crate) mod fill;
 mod lag;
 pub(crate) mod limit;
+mod pages;
+mod peer;
 pub(crate) mod process;
 pub(crate) mod servers;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 
@@ -20,8 +26,23 @@ use self::{
 };
 use crate::report::{Figure, Report};
 
-/// All of the product's projections that read visitors' events.
-const PROJECTIONS: [&str; 6] = ["telemetry", "conversations", "leads", "usage", "gaps", "erasures"];
+/// All of the product's projections.
+pub(crate) const PROJECTIONS: [&str; 7] = [
+    "telemetry",
+    "conversations",
+    "leads",
+    "usage",
+    "gaps",
+    "erasures",
+    DOCUMENTS,
+];
+/// It reads agents' pages, and nothing of visitors.
+pub(crate) const DOCUMENTS: &str = "documents";
+
+/// Telemetry events in the log for each page.
+const EVENTS_PER_PAGE: usize = 100;
+/// A burst is this part of the log.
+const BURSTS: usize = 4;
 
 /// Events per second of the steady load, and how long it lasts.
 const STEADY: (usize, Duration) = (5_000, Duration::from_secs(20));
@@ -40,15 +61,26 @@ pub(crate) async fn run(events: usize) -> anyhow::Result<Report> {
 
 async fn measure(servers: &Servers, events: usize, report: &mut Report) -> anyhow::Result<()> {
     let filled = fill::run(&servers.log, events).await?;
-    rebuilds(servers, &filled, report).await?;
+    pages::put(&servers.log, events / EVENTS_PER_PAGE).await?;
+    let peers = peer::count(servers, &filled.rows).await.unwrap_or_else(|error| {
+        report.not_measured([("postgres-es", format!("{error:#}"))].into());
+        BTreeMap::new()
+    });
+    rebuilds(servers, &filled, &peers, report).await?;
+    burst::run(servers, events / BURSTS, &peers, report).await?;
     steady(servers, report).await?;
     moves(servers, report).await
 }
 
 /// Each projection from the first event to the last, alone.
 #[expect(clippy::cast_precision_loss, reason = "a few millions")]
-async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> anyhow::Result<()> {
-    let read = limit::read(&servers.log).await?;
+async fn rebuilds(
+    servers: &Servers,
+    filled: &Filled,
+    peers: &BTreeMap<&'static str, f64>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let (read, read_pages) = (limit::read(&servers.log).await?, limit::read_pages(&servers.log).await?);
     let alone = limit::insert(servers, &filled.rows, 1).await?;
     let upserted = limit::upsert(servers, &filled.rows).await?;
     let before = limit::insert(servers, &filled.rows, PARTITIONS).await?;
@@ -62,16 +94,18 @@ async fn rebuilds(servers: &Servers, filled: &Filled, report: &mut Report) -> an
             let own = rate * filled.rows.len() as f64 / servers.events().await? as f64;
             let all = f64::midpoint(before, after);
             for (how, limit) in [("one upserts", upserted), ("one inserts", alone), ("eight insert", all)] {
-                report.row(
+                report.row_beside(
                     format!("rebuild of telemetry, its own events; limit: {how} a row for each with UNNEST"),
                     events_per_second(own, Some(limit)),
-                    "60000 events/s, ratio 0.50",
+                    "60000 events/s, ratio 0.50, ahead of the peer",
+                    peers.clone(),
                 );
             }
         }
+        let limit = if projection == DOCUMENTS { read_pages } else { read };
         report.row(
             format!("rebuild of {projection}, all events; limit: reading them"),
-            events_per_second(rate, Some(read)),
+            events_per_second(rate, Some(limit)),
             "",
         );
     }

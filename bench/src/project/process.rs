@@ -7,9 +7,14 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
+use events::Partition;
 use tokio::process::{Child, Command};
 
-use super::{limit::per_second, servers::Servers};
+use super::{
+    DOCUMENTS,
+    limit::per_second,
+    servers::{PARTITIONS, Servers},
+};
 use crate::product::{binary, free_address};
 
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -73,29 +78,39 @@ fn command(servers: &Servers) -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// What a projection reads of the log as the bench fills it.
+fn partitions(projection: &str) -> Vec<Partition> {
+    if projection == DOCUMENTS {
+        vec![Partition::Control]
+    } else {
+        (0..PARTITIONS).map(Partition::Events).collect()
+    }
+}
+
 /// Waits until a version, or else the first one, has read the log up to where it ends now; answers its events per second, from
-/// its first batch on.
+/// its first batch on. If all came in one batch, its start counts too: that is all that is known then.
 pub(crate) async fn built(servers: &Servers, projection: &str, version: Option<i32>) -> anyhow::Result<f64> {
     let mut ends = BTreeMap::new();
-    for p in 0..super::servers::PARTITIONS {
-        let last = servers.log.last_sequence(events::Partition::Events(p)).await?;
-        ends.insert(p.to_string(), i64::try_from(last)?);
+    for partition in partitions(projection) {
+        let last = servers.log.last_sequence(partition).await?;
+        ends.insert(partition.to_string(), i64::try_from(last)?);
     }
-    let mut begun: Option<(Instant, i64)> = None;
-    let deadline = Instant::now() + PATIENCE;
+    let started = Instant::now();
+    let (mut before, mut begun) = (None, None);
     loop {
         let positions = positions(servers, projection, version).await;
         let at = |partition: &String| positions.get(partition).copied().unwrap_or_default();
-        let read = ends.keys().map(at).sum();
+        let read: i64 = ends.keys().map(at).sum();
+        let before = *before.get_or_insert(read);
         let now = Instant::now();
-        match begun {
-            None if read > 0 => begun = Some((now, read)),
-            Some((start, first)) if ends.iter().all(|(partition, end)| at(partition) >= *end) => {
-                return Ok(per_second(usize::try_from(read - first)?, now - start));
-            }
-            _ => {}
+        if ends.iter().all(|(partition, end)| at(partition) >= *end) {
+            let (start, first) = begun.unwrap_or((started, before));
+            return Ok(per_second(usize::try_from(read - first)?, now - start));
         }
-        ensure!(now < deadline, "{projection} is not built after {PATIENCE:?}");
+        if read > before {
+            begun.get_or_insert((now, read));
+        }
+        ensure!(now < started + PATIENCE, "{projection} is not built after {PATIENCE:?}");
         tokio::time::sleep(POLL).await;
     }
 }
