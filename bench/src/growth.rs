@@ -1,15 +1,18 @@
-//! What an event costs in a log that grows: time to append one and to read one conversation, the server's memory and disk, and
-//! how long it takes to come back. There is no limit to compare with: what counts is that the columns stay level.
+//! What an event costs in a log that grows: time to append one, to read one conversation and to project one, memory and disk of the
+//! servers, and how long the log takes to come back. There is no limit to compare with: what counts is that the columns stay level.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use events::{Clock, Partition};
+use futures::future::try_join_all;
 
 use crate::{
     append::{self, Load},
     project::{
+        DOCUMENTS, PROJECTIONS,
         fill::{self, Visit},
+        process::{self, Projector},
         servers::{PARTITIONS, Servers},
     },
     report::{Figure, Report, median},
@@ -24,6 +27,7 @@ const LASTING: Duration = Duration::from_secs(3);
 pub(crate) async fn run(events: usize) -> anyhow::Result<Report> {
     let mut servers = Servers::start().await?;
     let mut report = Report::new("growth");
+    let empty = servers.database_bytes().await?;
     let at = Clock::default().now();
     let old: Vec<Visit> = (0..OLD_VISITORS).map(|number| Visit::new(number, at)).collect();
     for visit in &old {
@@ -35,13 +39,13 @@ pub(crate) async fn run(events: usize) -> anyhow::Result<Report> {
         let missing = size.saturating_sub(usize::try_from(servers.events().await?)?);
         // Eight of ten events of a visit are telemetry.
         fill::run(&servers.log, missing * 8 / 10).await?;
-        servers = measure(servers, &old, &mut report).await?;
+        servers = measure(servers, (&old, empty), &mut report).await?;
     }
     servers.stop().await?;
     Ok(report)
 }
 
-async fn measure(servers: Servers, old: &[Visit], report: &mut Report) -> anyhow::Result<Servers> {
+async fn measure(servers: Servers, (old, empty): (&[Visit], u64), report: &mut Report) -> anyhow::Result<Servers> {
     let (events, subjects) = (servers.events().await?, subjects(&servers).await?);
     let mut row = |what: &str, unit, diagent| {
         let figure = Figure {
@@ -60,13 +64,44 @@ async fn measure(servers: Servers, old: &[Visit], report: &mut Report) -> anyhow
     row("a conversation is read, p50", "ms", reading);
     row("a conversation is found by its id, p50", "ms", finding);
     let account = servers.log.jetstream().query_account().await?;
-    #[expect(clippy::cast_precision_loss, reason = "bytes of a disk")]
-    let bytes = account.storage as f64 / servers.events().await? as f64;
-    row("disk of one event", "bytes", bytes);
+    row(
+        "disk of one event",
+        "bytes",
+        per_event(account.storage, servers.events().await?),
+    );
     row("memory of NATS", "MB", servers.nats_memory_mb()?);
     let (servers, took) = servers.restart_nats().await?;
     row("NATS is back after a restart", "s", took.as_secs_f64());
+    read_models(&servers, empty, row).await?;
     Ok(servers)
+}
+
+/// All projections in one process read what was appended since the size before; the database had `empty` bytes without them.
+async fn read_models(
+    servers: &Servers,
+    empty: u64,
+    mut row: impl FnMut(&str, &'static str, f64),
+) -> anyhow::Result<()> {
+    let projector = Projector::start(servers, &[])?;
+    let readers = PROJECTIONS.into_iter().filter(|projection| *projection != DOCUMENTS);
+    let rates = try_join_all(readers.map(|projection| process::built(servers, projection, None))).await?;
+    let slowest = rates.into_iter().min_by(f64::total_cmp).unwrap_or_default();
+    row("read models catch up, the slowest", "events/s", slowest);
+    row("memory of the projector, at most", "MB", projector.memory_mb()?);
+    row("memory of PostgreSQL", "MB", servers.postgres_memory_mb()?);
+    projector.stop().await?;
+    let bytes = servers.database_bytes().await?.saturating_sub(empty);
+    row(
+        "disk of read models, for one event",
+        "bytes",
+        per_event(bytes, servers.events().await?),
+    );
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes of a disk")]
+fn per_event(bytes: u64, events: u64) -> f64 {
+    bytes as f64 / events as f64
 }
 
 /// Milliseconds to read a conversation, and to find one.

@@ -252,6 +252,29 @@ pub(crate) fn memory_mb(process: u32, memory: Memory) -> anyhow::Result<f64> {
         .lines()
         .find_map(|line| line.strip_prefix(name))
         .with_context(|| format!("no {name}"))?;
-    let kilobytes: f64 = line.split_whitespace().next().context("no figure")?.parse()?;
+    megabytes(line)
+}
+
+/// Memory of a process and of those that it has started, in MB: each page counts once, however many of them have it.
+pub(crate) fn memory_with_children_mb(process: &str) -> anyhow::Result<f64> {
+    let children =
+        std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).context("no /proc here")?;
+    let mut memory = 0.0;
+    for process in children.split_whitespace().chain([process]) {
+        // One that has ended meanwhile has nothing.
+        let Ok(maps) = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")) else {
+            continue;
+        };
+        memory += maps
+            .lines()
+            .find_map(|line| line.strip_prefix("Pss:"))
+            .map_or(Ok(0.0), megabytes)?;
+    }
+    Ok(memory)
+}
+
+/// As Linux writes it: `1024 kB`.
+fn megabytes(text: &str) -> anyhow::Result<f64> {
+    let kilobytes: f64 = text.split_whitespace().next().context("no figure")?.parse()?;
     Ok(kilobytes / 1024.0)
 }

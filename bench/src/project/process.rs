@@ -15,7 +15,7 @@ use super::{
     limit::per_second,
     servers::{PARTITIONS, Servers},
 };
-use crate::product::{binary, free_address};
+use crate::product::{Memory, binary, free_address, memory_mb};
 
 const PATIENCE: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_millis(20);
@@ -47,6 +47,11 @@ impl Projector {
         let status = Command::new("kill").args(["-s", signal, &id]).status().await?;
         ensure!(status.success(), "{signal} did not reach the projector");
         Ok(())
+    }
+
+    /// The most memory that it has had, in MB.
+    pub(crate) fn memory_mb(&self) -> anyhow::Result<f64> {
+        memory_mb(self.0.id().context("the projector has ended")?, Memory::Peak)
     }
 
     /// With `kill -9`.

@@ -13,7 +13,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::product::{Memory, cache, memory_mb};
+use crate::product::{Memory, cache, memory_mb, memory_with_children_mb};
 
 pub(crate) const PARTITIONS: u16 = 8;
 
@@ -57,6 +57,19 @@ impl Servers {
     pub(crate) fn nats_memory_mb(&self) -> anyhow::Result<f64> {
         let pid = std::fs::read_to_string(self.folder.join("nats/nats.pid"))?;
         memory_mb(pid.trim().parse()?, Memory::Now)
+    }
+
+    /// Memory of PostgreSQL's processes in MB, what they share counted once.
+    pub(crate) fn postgres_memory_mb(&self) -> anyhow::Result<f64> {
+        let pid = std::fs::read_to_string(self.postgres.folder().join("postgres.pid"))?;
+        memory_with_children_mb(pid.trim())
+    }
+
+    /// Bytes of the database on disk, without its journal.
+    pub(crate) async fn database_bytes(&self) -> anyhow::Result<u64> {
+        let sql = "SELECT pg_database_size(current_database())";
+        let bytes: i64 = sqlx::query_scalar(sql).fetch_one(&self.pool).await?;
+        Ok(bytes.try_into()?)
     }
 
     /// Events of visitors in the log.
