@@ -15,7 +15,7 @@ use async_nats::jetstream::{
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{Runner, Slot, trouble::Trouble};
+use super::{Runner, Slot, pace::Reader, trouble::Trouble};
 use crate::projection::Registered;
 
 /// A question for the next event is open this long: short, since one that a restarted server forgot is noticed by its end.
@@ -37,9 +37,10 @@ pub(super) struct Feed {
     projection: Arc<Registered>,
     consumer: PullConsumer,
     runner: Arc<Runner>,
+    reader: Reader,
     pull: Option<Pull>,
     then: Then,
-    /// Whether one has come, and the others that have come since are still to be asked for.
+    /// Whether there is more than what waits, and it is still to be asked for.
     gathers: bool,
     /// Taken from the server, and not yet given on. Kept here, so that a call to [`Feed::next`] may be dropped.
     waiting: Vec<Message>,
@@ -102,6 +103,7 @@ impl Feed {
             projection: Arc::clone(projection),
             consumer,
             runner: Arc::clone(runner),
+            reader: runner.pace.reader(),
             pull: None,
             then: Then::AtOnce,
             gathers: false,
@@ -142,7 +144,11 @@ impl Feed {
     async fn ask(&mut self) -> Result<(), Trouble> {
         let attempted = "read a partition";
         let is_patient = matches!(self.then, Then::Patiently);
-        let asked = if is_patient { 1 } else { self.runner.limits.events };
+        let asked = if is_patient {
+            1
+        } else {
+            self.reader.share(self.runner.limits.events)
+        };
         let messages = if is_patient {
             self.consumer
                 .batch()
@@ -192,10 +198,11 @@ impl Feed {
             },
         };
         let Some(message) = message else {
-            self.gathers = pull.is_patient && pull.got > 0;
+            let is_full = pull.got == pull.asked;
+            self.gathers = is_full;
             self.then = if pull.got == 0 {
                 Then::Patiently
-            } else if pull.got == pull.asked && !pull.is_patient {
+            } else if is_full && !pull.is_patient {
                 Then::AtOnce
             } else {
                 Then::At(self.runner.pace.next(self.runner.limits.linger))
