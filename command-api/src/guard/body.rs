@@ -84,3 +84,97 @@ where
         Ok(Self(value.unwrap_or_default()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    use axum::{
+        Router,
+        body::to_bytes,
+        http::{StatusCode, header},
+        middleware::from_fn_with_state,
+        routing::post,
+    };
+    use futures::stream;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_of_the_limit_arrives_as_it_was_sent_and_a_byte_more_does_not() {
+        for (bytes_max, limit) in [(WIDGET_BYTES_MAX, 65_536), (ADMIN_BYTES_MAX, 2_097_152)] {
+            for (bytes, status) in [(limit, StatusCode::OK), (limit + 1, StatusCode::PAYLOAD_TOO_LARGE)] {
+                let sent: Vec<u8> = (0..=u8::MAX).cycle().take(bytes).collect();
+                let answer = ask(bytes_max, in_chunks_of(limit / 2, &sent)).await;
+                assert_eq!(answer.status(), status, "{bytes}");
+                if status == StatusCode::OK {
+                    let echoed = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+                    assert!(echoed == sent, "{bytes}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_body_that_is_too_large_four_megabytes_are_read_and_no_more() {
+        const MEGABYTE: usize = 1_024 * 1_024;
+        for (chunk, read) in [(2 * MEGABYTE, 3), (4 * MEGABYTE, 2), (5 * MEGABYTE, 1)] {
+            let taken = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&taken);
+            let chunks = stream::iter(0..10).map(move |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, Infallible>(Bytes::from(vec![0; chunk]))
+            });
+            let answer = ask(WIDGET_BYTES_MAX, Body::from_stream(chunks)).await;
+            assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+            assert_eq!(taken.load(Ordering::Relaxed), read, "chunks of {chunk}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_not_taken_for_a_whole_one() {
+        let chunks = [Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("reset"))];
+        let answer = ask(WIDGET_BYTES_MAX, Body::from_stream(stream::iter(chunks))).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    }
+
+    #[tokio::test]
+    async fn json_that_need_not_be_there_is_read_when_it_is() {
+        for (body, expected) in [
+            ("[7]", Some(vec![7])),
+            ("null", Some(vec![])),
+            ("", Some(vec![])),
+            ("nope", None),
+        ] {
+            let request = Request::post("/").header(header::CONTENT_TYPE, "application/json");
+            let request = request.body(Body::from(body)).expect("a request");
+            let read = OptionalJson::<Vec<u8>>::from_request(request, &()).await;
+            assert_eq!(read.ok().map(|OptionalJson(value)| value), expected, "{body}");
+        }
+    }
+
+    /// Sends the body to a handler that answers what it got.
+    async fn ask(bytes_max: usize, body: Body) -> Response {
+        let router = Router::new()
+            .route("/", post(async |request: Request| request.into_body()))
+            .layer(from_fn_with_state(bytes_max, bounded));
+        let request = Request::post("/").body(body).expect("a request");
+        router.oneshot(request).await.expect("an answer")
+    }
+
+    fn in_chunks_of(bytes: usize, sent: &[u8]) -> Body {
+        let chunks: Vec<_> = sent
+            .chunks(bytes)
+            .map(Bytes::copy_from_slice)
+            .map(Ok::<_, Infallible>)
+            .collect();
+        Body::from_stream(stream::iter(chunks))
+    }
+}

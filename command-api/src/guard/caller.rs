@@ -63,9 +63,34 @@ fn traceparent(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::{
+        Router,
+        body::{Body, to_bytes},
+        extract::Request,
+        http::HeaderValue,
+        routing::get,
+    };
+    use tower::ServiceExt as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn events_carry_the_id_and_the_trace_of_their_request() {
+        const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let carried = async |headers: HeaderMap| {
+            let meta = meta(&headers);
+            format!("{:?} {:?}", meta.correlation_id, meta.traceparent)
+        };
+        let router = edge::layers(Router::new().route("/", get(carried)), "test");
+        let request = Request::get("/")
+            .header(edge::request::REQUEST_ID, "theirs-1")
+            .header("traceparent", TRACE);
+        let request = request.body(Body::empty()).expect("a request");
+        let answer = router.oneshot(request).await.expect("an answer");
+        let body = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+        let expected = format!("{:?} {:?}", Some("theirs-1"), Some(TRACE));
+        assert_eq!(String::from_utf8_lossy(&body), expected);
+    }
 
     #[test]
     fn only_a_well_formed_trace_is_carried_along() {

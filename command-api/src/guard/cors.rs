@@ -85,7 +85,88 @@ fn allowed_headers(request: &HeaderMap) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::{Router, body::Body, middleware::from_fn_with_state};
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    const SHOP: &str = "https://shop.example";
+    const TEAM: &str = "https://team.example";
+
+    #[tokio::test]
+    async fn browsers_on_other_sites_read_what_is_theirs_by_table() {
+        let table = [
+            ("/api/v1/widget", SHOP, true),
+            ("/api/v1/widget/init", SHOP, true),
+            ("/broadcasting/auth", SHOP, true),
+            ("/api/v1/widgets", SHOP, false),
+            ("/broadcasting/auth/", SHOP, false),
+            ("/api/v1/conversations/7/claim", SHOP, false),
+            ("/api/v1/conversations/7/claim", TEAM, true),
+            ("/api/v1/widget/init", TEAM, true),
+            ("/docs", TEAM, false),
+            ("/docs", SHOP, false),
+        ];
+        for (path, origin, reads) in table {
+            for method in [Method::GET, Method::POST, Method::OPTIONS] {
+                let answer = ask(&method, path, Some(origin)).await;
+                let is_preflight = reads && method == Method::OPTIONS;
+                let status = if is_preflight {
+                    StatusCode::NO_CONTENT
+                } else {
+                    StatusCode::IM_A_TEAPOT
+                };
+                assert_eq!(answer.status(), status, "{method} {path} {origin}");
+                let allowed = answer.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+                let expected = reads.then(|| HeaderValue::from_static(origin));
+                assert_eq!(allowed, expected.as_ref(), "{method} {path} {origin}");
+                assert_eq!(
+                    answer.headers().contains_key(header::VARY),
+                    reads,
+                    "{method} {path} {origin}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_preflight_says_what_may_be_sent_and_an_answer_what_may_be_read() {
+        let preflight = ask(&Method::OPTIONS, "/api/v1/widget/init", Some(SHOP)).await;
+        assert_eq!(preflight.headers()[header::ACCESS_CONTROL_ALLOW_METHODS], METHODS);
+        assert_eq!(
+            preflight.headers()[header::ACCESS_CONTROL_ALLOW_HEADERS],
+            REQUEST_HEADERS
+        );
+        assert_eq!(preflight.headers()[header::ACCESS_CONTROL_MAX_AGE], MAX_AGE_SECONDS);
+        let answer = ask(&Method::GET, "/api/v1/widget/init", Some(SHOP)).await;
+        assert_eq!(answer.headers()[header::ACCESS_CONTROL_EXPOSE_HEADERS], EXPOSED);
+    }
+
+    #[tokio::test]
+    async fn who_sends_no_origin_is_told_of_none() {
+        for path in ["/api/v1/widget/init", "/api/v1/conversations/7/claim"] {
+            let answer = ask(&Method::GET, path, None).await;
+            assert_eq!(answer.status(), StatusCode::IM_A_TEAPOT);
+            assert!(
+                !answer.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN),
+                "{path}"
+            );
+        }
+    }
+
+    /// Asks a server that answers everything in the same way.
+    async fn ask(method: &Method, path: &str, origin: Option<&str>) -> Response {
+        let dashboard: DashboardOrigins = TEAM.parse().expect("an origin");
+        let router = Router::new()
+            .fallback(async || StatusCode::IM_A_TEAPOT)
+            .layer(from_fn_with_state(dashboard, cross_origin));
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(origin) = origin {
+            request = request.header(header::ORIGIN, origin);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        router.oneshot(request).await.expect("an answer")
+    }
 
     #[test]
     fn headers_of_our_own_are_allowed_and_others_are_not() {

@@ -52,6 +52,7 @@ mod tests {
         let origins: DashboardOrigins = "https://team.example, http://127.0.0.1:8081"
             .parse()
             .expect("two origins");
+        assert!(!origins.is_empty());
         for own in [
             "https://team.example",
             "https://team.example:443",

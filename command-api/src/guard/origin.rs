@@ -201,6 +201,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_parser_would_tidy_up_is_no_origin() {
+        let origin = "https://shop.example";
+        assert!(Origin::parse(origin).is_some());
+        for untidy in [" ", "\t", "\n", "\u{1}", "\u{1f}"] {
+            for text in [format!("{origin}{untidy}"), format!("https://shop{untidy}.example")] {
+                assert_eq!(Origin::parse(&text), None, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn two_origins_are_none() {
         let mut headers = HeaderMap::new();
         headers.append(header::ORIGIN, HeaderValue::from_static("https://shop.example"));

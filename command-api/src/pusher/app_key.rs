@@ -119,6 +119,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_installation_without_a_secret_of_its_own_has_one_that_is_not_the_widgets() {
+        let widget = |text: &str| Secret::from(text.to_owned());
+        let signs_with = |secret| AppKey::new("key".to_owned(), secret).sign(GRANT);
+        let derived = |text| signs_with(AppKey::derived_secret(&widget(text)));
+        assert_eq!(derived("one"), derived("one"), "every instance has the same");
+        assert_ne!(derived("one"), derived("two"));
+        assert_ne!(derived("one"), signs_with(widget("one")));
+        assert_eq!(app().key(), "278d425bdf160c739803");
+    }
+
     const GRANT: Grant<'static> = Grant {
         socket_id: "1234.1234",
         channel: "private-foobar",
