@@ -66,10 +66,7 @@ impl Revocations {
     /// Whether a token that was issued at `issued_at` (in whole seconds) for this conversation is dead. The visitor may come
     /// back in the very second of the erasure, to a new conversation.
     pub fn is_revoked(&self, visitor_id: VisitorId, conversation_id: ConversationId, issued_at: Timestamp) -> bool {
-        let erasures = self.known.read();
-        let erased_at = erasures.visitors.get(&visitor_id);
-        erased_at.is_some_and(|at| issued_at.unix_seconds() < at.unix_seconds())
-            || erasures.conversations.contains(&conversation_id)
+        self.known.read().is_revoked(visitor_id, conversation_id, issued_at)
     }
 
     /// Whether this conversation's visitor was erased lately.
@@ -84,20 +81,7 @@ impl Revocations {
 
     /// Who was erased after `earlier` and not after `later`, within the last hour.
     pub fn between(&self, earlier: Timestamp, later: Timestamp) -> Vec<Erased> {
-        let erasures = self.known.read();
-        let those = erasures
-            .by_age
-            .iter()
-            .filter(|(_, revocation)| earlier < revocation.at && revocation.at <= later);
-        those
-            .filter_map(|(visitor_id, revocation)| {
-                Some(Erased {
-                    agent_id: revocation.agent_id?,
-                    visitor_id: *visitor_id,
-                    conversations: revocation.conversations.clone(),
-                })
-            })
-            .collect()
+        self.known.read().between(earlier, later)
     }
 
     /// Wakes whenever another visitor is erased.
@@ -134,6 +118,28 @@ impl Erasures {
                 self.conversations.remove(conversation_id);
             }
         }
+    }
+
+    fn is_revoked(&self, visitor_id: VisitorId, conversation_id: ConversationId, issued_at: Timestamp) -> bool {
+        let erased_at = self.visitors.get(&visitor_id);
+        erased_at.is_some_and(|at| issued_at.unix_seconds() < at.unix_seconds())
+            || self.conversations.contains(&conversation_id)
+    }
+
+    fn between(&self, earlier: Timestamp, later: Timestamp) -> Vec<Erased> {
+        let those = self
+            .by_age
+            .iter()
+            .filter(|(_, revocation)| earlier < revocation.at && revocation.at <= later);
+        those
+            .filter_map(|(visitor_id, revocation)| {
+                Some(Erased {
+                    agent_id: revocation.agent_id?,
+                    visitor_id: *visitor_id,
+                    conversations: revocation.conversations.clone(),
+                })
+            })
+            .collect()
     }
 }
 
@@ -229,32 +235,89 @@ mod tests {
     #[test]
     fn an_erasure_is_remembered_as_long_as_tokens_live() {
         let mut erasures = Erasures::default();
-        let revoked = |erasures: &mut Erasures, minute, visitor, conversation| {
-            let at = Timestamp::from_unix_millis(0).plus(Duration::from_mins(minute));
-            let conversations = HashSet::from([ConversationId::from_bits(conversation)]);
-            let agent_id = None;
-            erasures.learn(
-                VisitorId::from_bits(visitor),
-                Revocation {
-                    at,
-                    agent_id,
-                    conversations,
-                },
-            );
-        };
-        revoked(&mut erasures, 0, 1, 10);
-        revoked(&mut erasures, 0, 2, 20);
-        revoked(&mut erasures, 40, 1, 11);
+        let minutes = |minutes| Duration::from_mins(minutes);
+        learn(&mut erasures, minutes(0), 1, 10);
+        learn(&mut erasures, minutes(0), 2, 20);
+        learn(&mut erasures, minutes(40), 1, 11);
+        learn(&mut erasures, minutes(61), 3, 30);
+        assert_eq!(known(&erasures), ([1, 2, 3].into(), [10, 20, 11, 30].into()));
 
-        revoked(&mut erasures, 62, 3, 30);
+        learn(&mut erasures, minutes(62), 4, 40);
 
-        let visitors: HashSet<u128> = erasures.visitors.keys().map(|id| id.bits()).collect();
+        let visitors = [1, 3, 4].into();
         assert_eq!(
-            visitors,
-            HashSet::from([1, 3]),
+            known(&erasures),
+            (visitors, [11, 30, 40].into()),
             "the first came back, and was erased again"
         );
-        let conversations: HashSet<u128> = erasures.conversations.iter().map(|id| id.bits()).collect();
-        assert_eq!(conversations, HashSet::from([11, 30]));
+    }
+
+    #[test]
+    fn tokens_of_before_the_erasure_are_dead_and_of_its_conversations_all() {
+        let mut erasures = Erasures::default();
+        learn(&mut erasures, Duration::from_millis(10_500), 1, 10);
+        let table = [
+            (1, 11, 9, true, "made before"),
+            (1, 11, 10, false, "made in the same second, for a new conversation"),
+            (1, 11, 11, false, "made later"),
+            (1, 10, 11, true, "for a conversation that is gone"),
+            (2, 20, 9, false, "of somebody else"),
+        ];
+        for (visitor, conversation, issued_at, dead, what) in table {
+            let visitor_id = VisitorId::from_bits(visitor);
+            let conversation_id = ConversationId::from_bits(conversation);
+            let issued_at = Timestamp::from_unix_millis(issued_at * 1_000);
+            assert_eq!(
+                erasures.is_revoked(visitor_id, conversation_id, issued_at),
+                dead,
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_erasure_is_between_two_looks_once() {
+        let mut erasures = Erasures::default();
+        for visitor in [10, 20, 30] {
+            learn(&mut erasures, Duration::from_secs(visitor), visitor.into(), 1);
+        }
+        let unknown = Revocation {
+            at: Timestamp::from_unix_millis(20_000),
+            agent_id: None,
+            conversations: HashSet::new(),
+        };
+        erasures.learn(VisitorId::from_bits(4), unknown);
+        let between = |earlier, later| -> Vec<u128> {
+            let [earlier, later] = [earlier, later].map(|second: i64| Timestamp::from_unix_millis(second * 1_000));
+            let erased = erasures.between(earlier, later).into_iter();
+            erased.map(|erased| erased.visitor_id.bits()).collect()
+        };
+        let nobody: [u128; 0] = [];
+        assert_eq!(between(0, 9), nobody);
+        assert_eq!(
+            between(9, 20),
+            [10, 20],
+            "whose agent an older binary did not say cannot be looked for"
+        );
+        assert_eq!(between(20, 30), [30]);
+        assert_eq!(between(30, 99), nobody);
+    }
+
+    /// A visitor with one conversation is erased, so long after 1970.
+    fn learn(erasures: &mut Erasures, after: Duration, visitor: u128, conversation: u128) {
+        let revocation = Revocation {
+            at: Timestamp::from_unix_millis(0).plus(after),
+            agent_id: Some(AgentId::from_bits(7)),
+            conversations: HashSet::from([ConversationId::from_bits(conversation)]),
+        };
+        erasures.learn(VisitorId::from_bits(visitor), revocation);
+    }
+
+    /// Visitors and conversations.
+    fn known(erasures: &Erasures) -> (HashSet<u128>, HashSet<u128>) {
+        (
+            erasures.visitors.keys().map(|id| id.bits()).collect(),
+            erasures.conversations.iter().map(|id| id.bits()).collect(),
+        )
     }
 }

@@ -233,6 +233,41 @@ async fn the_tokens_of_an_erased_visitor_die_on_every_instance() {
     );
 }
 
+#[tokio::test]
+async fn an_instance_that_starts_between_two_erasures_hears_of_each_once() {
+    let Bench { log, nats } = Bench::start().await;
+    let (before, after) = (Someone::new(), Someone::new());
+    let erase = async |someone: &Someone| {
+        run(&log, &someone.conversation(), post("hello")).await;
+        let erased = log.erase_visitor(AGENT, someone.visitor_id, &Meta::default()).await;
+        erased.expect("erased");
+    };
+    erase(&before).await;
+    let revocations = connect(&nats).await.revocations().await.expect("revocations");
+    let mut changes = revocations.changes();
+    assert!(revocations.is_forgotten(before.conversation_id));
+    assert!(!revocations.is_forgotten(after.conversation_id));
+
+    erase(&after).await;
+
+    let learned = async {
+        while !revocations.is_forgotten(after.conversation_id) {
+            changes.changed().await.expect("it follows");
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), learned)
+        .await
+        .expect("it learns of the second");
+    let both = [before, after];
+    let heard = revocations.between(Timestamp::from_unix_millis(0), log.clock().now());
+    let heard: Vec<_> = heard.iter().map(|erased| erased.visitor_id).collect();
+    assert_eq!(heard, both.map(|someone| someone.visitor_id));
+    assert_eq!(
+        revocations.conversations(),
+        HashSet::from(both.map(|someone| someone.conversation_id))
+    );
+}
+
 async fn arrive(log: &events::Log, someone: &Someone) {
     let command = Command::Arrive {
         locale: None,

@@ -8,6 +8,7 @@
 
 mod any_event;
 mod append;
+mod counting;
 mod directory;
 mod erase;
 mod execute;
