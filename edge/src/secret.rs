@@ -35,7 +35,21 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
     use super::*;
+
+    /// Of a type that can be compared with anything there are two of these, so that a call cannot tell which one it means.
+    trait Incomparable<With: ?Sized> {
+        fn compiles() {}
+    }
+    impl<T> Incomparable<()> for T {}
+    impl<T: PartialEq<Other>, Other: ?Sized> Incomparable<PhantomData<Other>> for T {}
+
+    #[test]
+    fn no_comparison_of_a_secret_compiles() {
+        <Secret as Incomparable<_>>::compiles();
+    }
 
     #[test]
     fn a_secret_is_never_printed() {
