@@ -1,5 +1,5 @@
 //! Steady state: how many events a second a live projection applies of a burst that is appended as fast as the log takes it, from
-//! the burst's first event until the last one is applied. The limit is the log, which takes the same burst while nobody reads.
+//! the burst's first event until the last one is applied. The limit is what the log takes meanwhile: a projection at its limit keeps up.
 
 use std::{
     collections::BTreeMap,
@@ -37,15 +37,11 @@ pub(crate) async fn run(
     peers: &BTreeMap<&'static str, f64>,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let (unread_visits, unread_pages) = (visits(servers, telemetry).await?, put(servers, telemetry).await?);
-    let unread = |projection| {
-        let burst = if projection == DOCUMENTS {
-            &unread_pages
-        } else {
-            &unread_visits
-        };
-        Some(per_second(burst.events, burst.took))
-    };
+    let (visits_alone, pages_alone) = (visits(servers, telemetry).await?, put(servers, telemetry).await?);
+    for (what, burst) in [("visits", visits_alone), ("pages", pages_alone)] {
+        let name = format!("steady state: a burst of {what}, which nobody reads, is appended");
+        report.row(name, events_per_second(burst.appended(), None), "");
+    }
     for projection in PROJECTIONS {
         let projector = Projector::start(servers, &["--only", projection])?;
         process::built(servers, projection, None).await?;
@@ -68,23 +64,23 @@ pub(crate) async fn run(
             );
         }
         report.row(
-            format!("steady state of {projection}, alone; limit: the log, which nobody reads"),
-            events_per_second(per_second(burst.events, took), unread(projection)),
+            format!("steady state of {projection}, alone; limit: the log takes the burst meanwhile"),
+            events_per_second(per_second(burst.events, took), Some(burst.appended())),
             "",
         );
     }
-    for (projection, rate) in together(servers, telemetry).await? {
-        report.row(
-            format!("steady state of {projection}, all in one process; limit: the log, which nobody reads"),
-            events_per_second(rate, unread(projection)),
-            "",
-        );
-    }
-    Ok(())
+    together(servers, telemetry, report).await
 }
 
-/// Events per second of each that reads visitors' events, from one burst.
-async fn together(servers: &Servers, telemetry: usize) -> anyhow::Result<Vec<(&'static str, f64)>> {
+impl Burst {
+    /// Events per second that the log took.
+    fn appended(&self) -> f64 {
+        per_second(self.events, self.took)
+    }
+}
+
+/// All that read visitors' events, from one burst.
+async fn together(servers: &Servers, telemetry: usize, report: &mut Report) -> anyhow::Result<()> {
     let projector = Projector::start(servers, &[])?;
     for projection in PROJECTIONS {
         process::built(servers, projection, None).await?;
@@ -92,16 +88,20 @@ async fn together(servers: &Servers, telemetry: usize) -> anyhow::Result<Vec<(&'
     let started = Instant::now();
     let burst = visits(servers, telemetry).await?;
     let readers = PROJECTIONS.into_iter().filter(|projection| *projection != DOCUMENTS);
-    let rates = try_join_all(readers.map(|projection| async move {
+    let applied = try_join_all(readers.map(|projection| async move {
         process::built(servers, projection, None).await?;
         anyhow::Ok((projection, started.elapsed()))
     }))
     .await?;
     projector.stop().await?;
-    Ok(rates
-        .into_iter()
-        .map(|(projection, took)| (projection, per_second(burst.events, took)))
-        .collect())
+    for (projection, took) in applied {
+        report.row(
+            format!("steady state of {projection}, all in one process; limit: the log takes the burst meanwhile"),
+            events_per_second(per_second(burst.events, took), Some(burst.appended())),
+            "",
+        );
+    }
+    Ok(())
 }
 
 async fn visits(servers: &Servers, telemetry: usize) -> anyhow::Result<Burst> {
