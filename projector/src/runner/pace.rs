@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_millis(4);
 
 /// Events that all together ask for at a time. A server ends a connection that it has more than 64 MB for (`max_pending`), which
 /// all projections at once had when they read a log from its begin.
-const ASKED_MAX: usize = 20_000;
+const ASKED_MAX: usize = 32_000;
 
 /// When the next small batch is due. Full batches, of who catches up, are not held back.
 #[derive(Debug)]
