@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use embedded::DataDir;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
@@ -144,7 +145,7 @@ impl Product {
     /// Ends it as an operator would; answers the folder with its data.
     pub(crate) async fn end(mut self) -> anyhow::Result<PathBuf> {
         if let Some(id) = self.process.id() {
-            Command::new("kill").arg(id.to_string()).status().await?;
+            kill_process(pid(id)?, Signal::TERM)?;
         }
         self.process.wait().await?;
         Ok(self.folder)
@@ -215,6 +216,11 @@ async fn served(address: &str, process: &mut Child) -> anyhow::Result<()> {
 /// Where the servers' binaries are kept for all benches.
 pub(crate) fn cache() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.diagent/cache")
+}
+
+/// What signals are sent to.
+pub(crate) fn pid(id: u32) -> anyhow::Result<Pid> {
+    Pid::from_raw(id.cast_signed()).context("no process")
 }
 
 /// The binary beside this one.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use tokio::{
     process::{Child, Command},
     time::{Instant, timeout},
@@ -17,6 +17,7 @@ use tokio::{
 
 use crate::{
     append,
+    product::pid,
     project::{fill, process, process::Projector, servers::Servers},
     replay,
     report::{Figure, Report},
@@ -62,8 +63,7 @@ pub(crate) async fn look<T>(
     let mut perf = record(&file).await?;
     let done = work.await;
     let id = perf.id().context("perf has ended")?;
-    let id = Pid::from_raw(id.cast_signed()).context("a process")?;
-    kill_process(id, Signal::INT)?;
+    kill_process(pid(id)?, Signal::INT)?;
     timeout(PATIENCE, perf.wait()).await.context("perf does not end")??;
     rows(name, &samples(&file).await?, report);
     done

@@ -17,6 +17,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use rustix::process::Signal;
 
 use self::{
     fill::Filled,
@@ -155,9 +156,9 @@ async fn moves(servers: &Servers, report: &mut Report) -> anyhow::Result<()> {
         scene.until_even("a third and a fourth join", 4).await?;
         fourth.kill().await?;
         scene.until_even("one of four is killed", 3).await?;
-        third.signal("STOP").await?;
+        third.signal(Signal::STOP)?;
         scene.until_even("one of three is paused", 2).await?;
-        third.signal("CONT").await?;
+        third.signal(Signal::CONT)?;
         scene.until_even("it wakes", 3).await?;
         for projector in [second, third] {
             projector.stop().await?;

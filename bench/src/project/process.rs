@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use events::Partition;
+use rustix::process::{Signal, kill_process};
 use tokio::process::{Child, Command};
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     limit::per_second,
     servers::{PARTITIONS, Servers},
 };
-use crate::product::{Memory, binary, free_address, memory_mb};
+use crate::product::{Memory, binary, free_address, memory_mb, pid};
 
 const PATIENCE: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_millis(20);
@@ -36,17 +37,15 @@ impl Projector {
 
     /// As an operator would.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        self.signal("TERM").await?;
+        self.signal(Signal::TERM)?;
         let status = self.0.wait().await?;
         ensure!(status.success(), "the projector ended with {status}");
         Ok(())
     }
 
-    pub(crate) async fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let id = self.0.id().context("the projector has ended")?.to_string();
-        let status = Command::new("kill").args(["-s", signal, &id]).status().await?;
-        ensure!(status.success(), "{signal} did not reach the projector");
-        Ok(())
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let id = self.0.id().context("the projector has ended")?;
+        Ok(kill_process(pid(id)?, signal)?)
     }
 
     /// The most memory that it has had, in MB.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use reqwest::{Client, RequestBuilder};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// How long anything may take.
@@ -70,24 +71,22 @@ impl Process {
 
     /// What an operator's `kill` does.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
-        self.signal("TERM");
+        self.signal(Signal::TERM);
         self.ended().await
     }
 
     /// Stops it in the middle of what it does, as a machine does that is out of breath.
     pub(crate) fn pause(&self) {
-        self.signal("STOP");
+        self.signal(Signal::STOP);
     }
 
     /// Lets it go on.
     pub(crate) fn resume(&self) {
-        self.signal("CONT");
+        self.signal(Signal::CONT);
     }
 
-    fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-s", signal, &id]).status().expect("kill");
-        assert!(status.success(), "it runs");
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }
 
     /// What `kill -9` does.

@@ -1,6 +1,6 @@
 //! `diagent up` on a folder of its own.
 
-use std::fs;
+use std::{fs, path::Path, process::Command};
 
 use diagent::demo;
 use serde_json::{Value, json};
@@ -122,14 +122,19 @@ fn questions_about(page: &str) -> String {
 
 /// Command lines of processes that work on this folder.
 fn left_running(folder: &str) -> Vec<String> {
-    let output = std::process::Command::new("ps")
-        .args(["-eo", "args="])
-        .output()
-        .expect("ps");
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    lines
-        .lines()
-        .filter(|line| line.contains(folder))
-        .map(str::to_owned)
-        .collect()
+    let works_there = |line: &String| line.contains(folder);
+    command_lines().into_iter().filter(works_there).collect()
+}
+
+/// Of all processes: from Linux itself, since a small installation has no `ps`.
+fn command_lines() -> Vec<String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\0', " ");
+    if Path::new("/proc/self/cmdline").exists() {
+        let processes = fs::read_dir("/proc").expect("/proc").flatten();
+        // One that has ended meanwhile has none.
+        let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+        return lines.map(|line| text(&line)).collect();
+    }
+    let output = Command::new("ps").args(["-eo", "args="]).output().expect("ps");
+    text(&output.stdout).lines().map(str::to_owned).collect()
 }
