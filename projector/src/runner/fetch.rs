@@ -15,7 +15,7 @@ use async_nats::jetstream::{
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{Runner, Slot, pace::Reader, trouble::Trouble};
+use super::{Runner, Slot, pace::Asked, trouble::Trouble};
 use crate::projection::Registered;
 
 /// A question for the next event is open this long: short, since one that a restarted server forgot is noticed by its end.
@@ -37,7 +37,6 @@ pub(super) struct Feed {
     projection: Arc<Registered>,
     consumer: PullConsumer,
     runner: Arc<Runner>,
-    reader: Reader,
     pull: Option<Pull>,
     then: Then,
     /// Whether there is more than what waits, and it is still to be asked for.
@@ -54,8 +53,7 @@ pub(super) struct Feed {
 /// A question to the server, and what came of it so far.
 struct Pull {
     messages: pull::Batch,
-    asked: usize,
-    got: usize,
+    asked: Asked,
     /// Whether it waits for a message that is not stored yet.
     is_patient: bool,
     /// When it is lost.
@@ -103,7 +101,6 @@ impl Feed {
             projection: Arc::clone(projection),
             consumer,
             runner: Arc::clone(runner),
-            reader: runner.pace.reader(),
             pull: None,
             then: Then::AtOnce,
             gathers: false,
@@ -144,31 +141,28 @@ impl Feed {
     async fn ask(&mut self) -> Result<(), Trouble> {
         let attempted = "read a partition";
         let is_patient = matches!(self.then, Then::Patiently);
-        let asked = if is_patient {
-            1
-        } else {
-            self.reader.share(self.runner.limits.events)
-        };
+        if let Then::At(time) = self.then {
+            sleep_until(time).await;
+        }
+        let batch = if is_patient { 1 } else { self.runner.limits.events };
+        let asked = self.runner.pace.ask(batch);
         let messages = if is_patient {
             self.consumer
                 .batch()
-                .max_messages(asked)
+                .max_messages(asked.events)
                 .expires(EXPIRES)
                 .messages()
                 .await
         } else {
-            match self.then {
-                Then::At(time) => sleep_until(time).await,
-                Then::AtOnce => self.waiting.reserve(asked),
-                Then::Patiently => {}
+            if matches!(self.then, Then::AtOnce) {
+                self.waiting.reserve(asked.events);
             }
-            self.consumer.fetch().max_messages(asked).messages().await
+            self.consumer.fetch().max_messages(asked.events).messages().await
         };
         let patience = if is_patient { EXPIRES + SILENCE_MAX } else { SILENCE_MAX };
         self.pull = Some(Pull {
             messages: messages.map_err(Trouble::request(attempted))?,
             asked,
-            got: 0,
             is_patient,
             overdue: Instant::now() + patience,
         });
@@ -198,9 +192,9 @@ impl Feed {
             },
         };
         let Some(message) = message else {
-            let is_full = pull.got == pull.asked;
+            let is_full = pull.asked.missing == 0;
             self.gathers = is_full;
-            self.then = if pull.got == 0 {
+            self.then = if pull.asked.missing == pull.asked.events {
                 Then::Patiently
             } else if is_full && !pull.is_patient {
                 Then::AtOnce
@@ -211,7 +205,7 @@ impl Feed {
             return Ok(());
         };
         let message = message.map_err(Trouble::request(attempted))?;
-        pull.got += 1;
+        pull.asked.received();
         pull.overdue = Instant::now() + SILENCE_MAX;
         if self.waiting.is_empty() {
             self.waiting_since = Instant::now();

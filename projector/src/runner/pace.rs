@@ -3,7 +3,10 @@
 //! for: they share a connection, and what the server holds for it has a limit.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,30 +15,37 @@ use tokio::time::Instant;
 /// Between two small batches of a process.
 const INTERVAL: Duration = Duration::from_millis(4);
 
-/// Events that all together ask for at a time. A server ends a connection that it has more than 64 MB for (`max_pending`), which
+/// Events that all together have under way. A server ends a connection that it has more than 64 MB for (`max_pending`), which
 /// all projections at once had when they read a log from its begin.
-const ASKED_MAX: usize = 32_000;
+const UNDER_WAY_MAX: usize = 32_000;
 
-/// When the next small batch is due. Full batches, of who catches up, are not held back.
+/// What may be asked for nevertheless, by those who find the others ahead of them.
+const ASKED_MIN: usize = 256;
+
+/// When the next small batch is due, and how many events the server may be asked for. Full batches, of who catches up, are not
+/// held back.
 #[derive(Debug)]
 pub(super) struct Pace {
     last: Mutex<Instant>,
-    readers: Arc<()>,
+    under_way: Arc<AtomicUsize>,
 }
 
-/// One of those that read, as long as it is kept.
-pub(super) struct Reader(Arc<()>);
+/// Events that were asked for, until they have come or this is dropped.
+#[derive(Debug)]
+pub(super) struct Asked {
+    under_way: Arc<AtomicUsize>,
+    /// At the beginning.
+    pub(super) events: usize,
+    /// Those that have not come.
+    pub(super) missing: usize,
+}
 
 impl Pace {
     pub(super) fn new() -> Self {
         Self {
             last: Mutex::new(Instant::now()),
-            readers: Arc::default(),
+            under_way: Arc::default(),
         }
-    }
-
-    pub(super) fn reader(&self) -> Reader {
-        Reader(Arc::clone(&self.readers))
     }
 
     /// A time of one's own: after `linger`, and after those of all who asked before.
@@ -44,14 +54,32 @@ impl Pace {
         *last = (Instant::now() + linger).max(*last + INTERVAL);
         *last
     }
+
+    /// As much of `batch` events as may be asked for now.
+    pub(super) fn ask(&self, batch: usize) -> Asked {
+        let free = UNDER_WAY_MAX.saturating_sub(self.under_way.load(Ordering::Relaxed));
+        let events = batch.min(free.max(ASKED_MIN));
+        self.under_way.fetch_add(events, Ordering::Relaxed);
+        Asked {
+            under_way: Arc::clone(&self.under_way),
+            events,
+            missing: events,
+        }
+    }
 }
 
-impl Reader {
-    /// How many events it may ask for at a time, of those that make a batch.
-    pub(super) fn share(&self, batch: usize) -> usize {
-        // The pace has one itself.
-        let readers = Arc::strong_count(&self.0).saturating_sub(1).max(1);
-        batch.min(ASKED_MAX / readers).max(1)
+impl Asked {
+    /// One of them has come.
+    pub(super) fn received(&mut self) {
+        let came = self.missing.min(1);
+        self.missing -= came;
+        self.under_way.fetch_sub(came, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.under_way.fetch_sub(self.missing, Ordering::Relaxed);
     }
 }
 
@@ -75,14 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn however_many_read_they_ask_for_no_more_than_a_connection_takes() {
+    fn however_many_ask_no_more_is_under_way_than_a_connection_takes() {
         let pace = Pace::new();
-        let mut readers: Vec<Reader> = vec![pace.reader()];
-        assert_eq!(readers[0].share(4_000), 4_000, "one alone has a whole batch");
-        readers.extend((1..57).map(|_| pace.reader()));
-        let asked: usize = readers.iter().map(|reader| reader.share(4_000)).sum();
-        assert!(asked <= ASKED_MAX, "{asked}");
-        readers.truncate(1);
-        assert_eq!(readers[0].share(4_000), 4_000, "what others had is free again");
+        let mut alone = pace.ask(4_000);
+        assert_eq!(alone.events, 4_000, "one alone has a whole batch");
+        let others: Vec<Asked> = (1..57).map(|_| pace.ask(4_000)).collect();
+        assert!(
+            others.iter().all(|asked| asked.events >= ASKED_MIN),
+            "nobody stands still"
+        );
+        let under_way = alone.events + others.iter().map(|asked| asked.events).sum::<usize>();
+        assert!(under_way <= UNDER_WAY_MAX + 57 * ASKED_MIN, "{under_way}");
+
+        drop(others);
+        (0..alone.events).for_each(|_| alone.received());
+
+        let again: Vec<usize> = (0..8).map(|_| pace.ask(4_000)).map(|asked| asked.events).collect();
+        assert_eq!(
+            again, [4_000; 8],
+            "what has come makes room, and what is not waited for any more"
+        );
     }
 }
