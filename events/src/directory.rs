@@ -25,6 +25,7 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Every agent and workspace as last defined. Cheap to clone; follows the log until the last clone is dropped.
 #[derive(Clone)]
 pub struct Directory {
+    log: Log,
     shared: Arc<Shared>,
     _follower: Arc<AbortOnDropHandle<()>>,
 }
@@ -55,6 +56,7 @@ impl Directory {
         let last = at_start(|| log.last_sequence(Partition::Control)).await?;
         let follower = tokio::spawn(follow(log.clone(), Arc::clone(&shared)));
         let directory = Self {
+            log: log.clone(),
             shared,
             _follower: Arc::new(AbortOnDropHandle::new(follower)),
         };
@@ -71,6 +73,21 @@ impl Directory {
             .agents
             .get(&agent_id)
             .cloned()
+    }
+
+    /// The agent as last defined, also when that was a moment ago by another instance: before it says that there is none, the log
+    /// is asked. Not for the hot path, where strangers make agents up.
+    ///
+    /// # Errors
+    /// The log cannot be asked, or what it has does not come within five seconds.
+    pub async fn find_agent(&self, agent_id: AgentId) -> Result<Option<Arc<AgentDefinition>>, LogError> {
+        if let Some(agent) = self.agent(agent_id) {
+            return Ok(Some(agent));
+        }
+        let subject = Subject::Agent { agent_id }.text(self.log.partitions());
+        let defined = self.log.newest(Partition::Control, &subject).await?;
+        self.wait_for(defined).await?;
+        Ok(self.agent(agent_id))
     }
 
     /// The workspace as last defined.
@@ -101,7 +118,7 @@ impl Directory {
         own.map(|(agent_id, agent)| (*agent_id, Arc::clone(agent))).collect()
     }
 
-    /// Returns when the event at `sequence` of CONTROL is known here.
+    /// Returns when the definition at `sequence` of CONTROL is known here. Not for pages, which stand there too and are not followed.
     ///
     /// # Errors
     /// It is not within five seconds.

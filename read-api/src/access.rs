@@ -19,9 +19,13 @@ impl Reader {
     /// The agent, if this caller may see it.
     ///
     /// # Errors
-    /// There is none, or it is of another workspace.
-    pub fn agent(&self, app: &App, agent_id: AgentId) -> Result<Arc<AgentDefinition>, ApiError> {
-        let agent = app.directory.agent(agent_id).ok_or(ApiError::AgentNotFound)?;
+    /// There is none, or it is of another workspace; the log cannot be asked for one that is not known here.
+    pub async fn agent(&self, app: &App, agent_id: AgentId) -> Result<Arc<AgentDefinition>, ApiError> {
+        let agent = app
+            .directory
+            .find_agent(agent_id)
+            .await?
+            .ok_or(ApiError::AgentNotFound)?;
         if self.0.may_see(agent.workspace_id) {
             Ok(agent)
         } else {

@@ -1,9 +1,9 @@
 //! One turn from start to end. The answer is in the log before its `done` is on the bus.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use events::{
-    AgentId, ConversationId, MessageId, Partition, Subject, Timestamp,
+    AgentId, ConversationId, MessageId, Subject, Timestamp,
     agent::AgentDefinition,
     cloud_event::Meta,
     conversation::{Conversation, Message, OpenTurn, Role},
@@ -151,7 +151,8 @@ async fn answer(
         stop.cancel();
     }
     let agent_id = subject.agent_id().ok_or(Failure::NoAgent)?;
-    let agent = agent(worker, agent_id).await?;
+    let agent = worker.directory.find_agent(agent_id).await.map_err(Failure::Log)?;
+    let agent = agent.ok_or(Failure::NoAgent)?;
     let question = Question {
         agent: &agent,
         turn: open,
@@ -181,18 +182,4 @@ fn asked_in<'a>(agent_id: AgentId, question: &'a Question<'_>) -> Asked<'a> {
         before: before.map(|message| message.content.expose().as_str()),
         page_url: question.turn.page_url.as_ref().map(|url| url.expose().as_str()),
     }
-}
-
-/// The agent as defined now. One that was defined a moment ago may not be known here yet.
-async fn agent(worker: &Worker, agent_id: AgentId) -> Result<Arc<AgentDefinition>, Failure> {
-    if let Some(agent) = worker.directory.agent(agent_id) {
-        return Ok(agent);
-    }
-    let known_by_all = worker
-        .log
-        .last_sequence(Partition::Control)
-        .await
-        .map_err(Failure::Log)?;
-    worker.directory.wait_for(known_by_all).await.map_err(Failure::Log)?;
-    worker.directory.agent(agent_id).ok_or(Failure::NoAgent)
 }

@@ -259,7 +259,7 @@ impl Log {
     }
 
     /// The last sequence on `subject`, by the word of the partition's leader; 0 when there is none.
-    async fn newest(&self, partition: Partition, subject: &str) -> Result<u64, LogError> {
+    pub(crate) async fn newest(&self, partition: Partition, subject: &str) -> Result<u64, LogError> {
         match self
             .stream(partition)
             .await?

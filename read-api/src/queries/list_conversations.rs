@@ -95,7 +95,7 @@ pub async fn list_conversations(
     Query(filter): Query<Filter>,
     min_position: MinPosition,
 ) -> Result<Page<ConversationRow>, ApiError> {
-    let agent = reader.agent(&app, agent_id)?;
+    let agent = reader.agent(&app, agent_id).await?;
     list(&app, &[agent_id], agent.workspace_id, filter, min_position).await
 }
 

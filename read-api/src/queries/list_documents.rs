@@ -60,7 +60,7 @@ pub async fn list_documents(
     Query(filter): Query<Filter>,
     min_position: MinPosition,
 ) -> Result<Page<DocumentRow>, ApiError> {
-    let agent = reader.agent(&app, agent_id)?;
+    let agent = reader.agent(&app, agent_id).await?;
     let limit = cursor::limit(filter.limit)?;
     let after = filter.cursor.as_deref().map(Cursor::decode).transpose()?;
     min_position.wait(&app, "documents").await?;

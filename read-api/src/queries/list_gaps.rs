@@ -54,7 +54,7 @@ pub async fn list_gaps(
     Query(filter): Query<Filter>,
     min_position: MinPosition,
 ) -> Result<Data<Vec<Gap>>, ApiError> {
-    let agent = reader.agent(&app, agent_id)?;
+    let agent = reader.agent(&app, agent_id).await?;
     let limit = cursor::limit(filter.limit)?;
     min_position.wait(&app, "gaps").await?;
     let query = sqlx::query(GAPS)

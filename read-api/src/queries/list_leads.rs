@@ -90,7 +90,7 @@ pub async fn list_leads(
     Query(filter): Query<Filter>,
     min_position: MinPosition,
 ) -> Result<Response, ApiError> {
-    let agent = reader.agent(&app, agent_id)?;
+    let agent = reader.agent(&app, agent_id).await?;
     let limit = cursor::limit(filter.limit)?;
     let after = filter.cursor.as_deref().map(Cursor::decode).transpose()?;
     let search = parse_search(filter.q)?;

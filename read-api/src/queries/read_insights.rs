@@ -105,7 +105,7 @@ pub async fn read_insights(
     Query(filter): Query<Filter>,
     min_position: MinPosition,
 ) -> Result<Data<Insights>, ApiError> {
-    let agent = reader.agent(&app, agent_id)?;
+    let agent = reader.agent(&app, agent_id).await?;
     let (from, to) = (parse_day("from", filter.from)?, parse_day("to", filter.to)?);
     for projection in ["conversations", "leads", "telemetry"] {
         min_position.wait(&app, projection).await?;

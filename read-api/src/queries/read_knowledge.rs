@@ -43,7 +43,7 @@ pub async fn read_knowledge(
     Path(agent_id): Path<AgentId>,
     min_position: MinPosition,
 ) -> Result<Data<Knowledge>, ApiError> {
-    let agent = reader.agent(&app, agent_id)?;
+    let agent = reader.agent(&app, agent_id).await?;
     min_position.wait(&app, "documents").await?;
     let row = sqlx::query(KNOWLEDGE)
         .bind(agent_id.to_string())

@@ -58,7 +58,7 @@ pub async fn read_telemetry(
     Query(filter): Query<Filter>,
     min_position: MinPosition,
 ) -> Result<Data<Vec<TelemetryCount>>, ApiError> {
-    let agent = reader.agent(&app, agent_id)?;
+    let agent = reader.agent(&app, agent_id).await?;
     let (from, to) = (parse_day("from", filter.from)?, parse_day("to", filter.to)?);
     min_position.wait(&app, "telemetry").await?;
     let query = sqlx::query(COUNTS)

@@ -50,7 +50,7 @@ pub async fn read_events(
     let accepts_sse = header(header::ACCEPT).is_some_and(|accept| accept.starts_with("text/event-stream"));
     let format = if accepts_sse { Format::Sse } else { Format::Ndjson };
     if let Some(agent_id) = filter.agent_id {
-        reader.agent(&app, agent_id)?;
+        reader.agent(&app, agent_id).await?;
     }
     if let Some(id) = header(HeaderName::from_static("last-event-id")) {
         filter.after = Some(id.to_owned());
