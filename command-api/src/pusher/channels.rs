@@ -115,15 +115,15 @@ impl Mailbox {
     /// Whether the listener goes on.
     fn put(&self, news: &News) -> bool {
         let mut waiting = self.lock();
-        if waiting.news.len() >= WAITING_MAX {
-            drop(waiting);
-            self.end(Ending::TooSlow);
-            return false;
+        let has_room = waiting.news.len() < WAITING_MAX;
+        if has_room {
+            waiting.news.push_back(news.clone());
+        } else {
+            waiting.ending.get_or_insert(Ending::TooSlow);
         }
-        waiting.news.push_back(news.clone());
         drop(waiting);
         self.changed.notify_one();
-        true
+        has_room
     }
 
     /// The first ending counts.

@@ -2,15 +2,15 @@
 
 use axum::{
     body::{Body, to_bytes},
-    http::{Method, Request, StatusCode, header},
+    http::{Request, StatusCode, header},
 };
-use command_api::{guard::visitor::Visitor, pusher::app_key::Grant, router};
+use command_api::{pusher::app_key::Grant, router};
 use edge::operator::{Scope, ScopeName};
 use events::ConversationId;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::support::{Instance, OTHER_WORKSPACE, SITE, WORKSPACE, hello, somebody};
+use crate::support::{Instance, OTHER_WORKSPACE, SITE, WORKSPACE, somebody};
 
 const SOCKET: &str = "123.456";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -69,10 +69,7 @@ async fn what_is_no_socket_or_no_channel_is_not_signed() {
 #[tokio::test]
 async fn a_person_of_the_team_may_listen_to_the_conversations_of_their_workspace() {
     let instance = Instance::start().await;
-    let bearer = somebody();
-    let token = instance.visitors_token(bearer);
-    let visitor: Visitor = instance.guard(Method::POST, &token).await.expect("a visitor");
-    visitor.act(&instance.app, hello()).await.expect("a conversation");
+    let (bearer, _) = instance.talking_visitor().await;
     let channel = channel(bearer.conversation_id);
     let ask_as = async |workspace, scopes: &[ScopeName], channel: &str| {
         let token = instance.operators_token(workspace, scopes);

@@ -8,7 +8,11 @@ use axum::{
     http::{HeaderMap, Method, Request, header},
 };
 use clap::Parser as _;
-use command_api::{Config, app::App, guard::token::Bearer};
+use command_api::{
+    Config,
+    app::App,
+    guard::{token::Bearer, visitor::Visitor},
+};
 use edge::{
     Tasks,
     operator::{Operator, Scope, ScopeName},
@@ -55,13 +59,7 @@ impl Instance {
     /// With settings of the command line.
     pub(crate) async fn start_with(arguments: &[&str]) -> Self {
         let nats = testing::nats().await;
-        let config = LogConfig {
-            nats_url: nats.url().to_owned(),
-            partitions: 1,
-            replicas: 1,
-            role: "test",
-        };
-        let log = Log::connect(&config, Clock::default()).await.expect("a log");
+        let log = log(&nats).await;
         let all = ["command-api"].iter().chain(&SECRETS).chain(arguments);
         let config = Command::parse_from(all).config;
         let app = App::build(config, log, Tasks::new()).await.expect("an instance");
@@ -115,6 +113,15 @@ impl Instance {
         self.app.widget_keys.issue(bearer, self.app.now()).jwt
     }
 
+    /// Somebody who has begun to talk.
+    pub(crate) async fn talking_visitor(&self) -> (Bearer, Visitor) {
+        let bearer = somebody();
+        let token = self.visitors_token(bearer);
+        let visitor: Visitor = self.guard(Method::POST, &token).await.expect("a visitor");
+        visitor.act(&self.app, hello()).await.expect("posted");
+        (bearer, visitor)
+    }
+
     /// The token of Robin, who may do this in that workspace.
     pub(crate) fn operators_token(&self, workspace: Scope, scopes: &[ScopeName]) -> String {
         let operator = Operator {
@@ -144,6 +151,17 @@ impl Instance {
         let (mut parts, _) = request.body(Body::empty()).expect("a request").into_parts();
         G::from_request_parts(&mut parts, &self.app).await
     }
+}
+
+/// A log of one partition.
+pub(crate) async fn log(nats: &TestNats) -> Log {
+    let config = LogConfig {
+        nats_url: nats.url().to_owned(),
+        partitions: 1,
+        replicas: 1,
+        role: "test",
+    };
+    Log::connect(&config, Clock::default()).await.expect("a log")
 }
 
 /// Somebody with a conversation.

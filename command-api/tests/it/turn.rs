@@ -3,12 +3,14 @@
 use command_api::relay::{Line, Turn};
 use embedded::testing::{self, TestNats};
 use events::{
-    AgentId, Clock, ConversationId, Log, MessageId, Subject, VisitorId,
+    AgentId, ConversationId, Log, MessageId, Subject, VisitorId,
     cloud_event::Meta,
     conversation::{Action, Command, Conversation, FinishReason},
-    log::{FrameWriter, LogConfig},
+    log::FrameWriter,
     tokens::FrameBody,
 };
+
+use crate::support::log;
 
 const ANSWER: &str = "Our refund policy is 30 days.";
 
@@ -166,13 +168,7 @@ struct Scene {
 impl Scene {
     async fn start() -> Self {
         let nats = testing::nats().await;
-        let config = LogConfig {
-            nats_url: nats.url().to_owned(),
-            partitions: 1,
-            replicas: 1,
-            role: "test",
-        };
-        let log = Log::connect(&config, Clock::default()).await.expect("a log");
+        let log = log(&nats).await;
         let (conversation_id, answer_id) = (ConversationId::generate(), MessageId::generate());
         let (agent_id, visitor_id) = (AgentId::from_bits(7), VisitorId::generate());
         let subject = Subject::Conversation {

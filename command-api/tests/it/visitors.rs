@@ -96,10 +96,8 @@ async fn reading_writing_and_leads_are_counted_apart() {
 #[tokio::test]
 async fn who_was_forgotten_is_let_in_to_be_forgotten_and_for_nothing_else() {
     let instance = Instance::start().await;
-    let bearer = somebody();
+    let (bearer, visitor) = instance.talking_visitor().await;
     let token = instance.visitors_token(bearer);
-    let visitor: Visitor = instance.guard(Method::POST, &token).await.expect("a visitor");
-    visitor.act(&instance.app, hello()).await.expect("posted");
     assert!(!visitor.is_revoked(&instance.app));
 
     forget(&instance, bearer).await;
@@ -122,10 +120,7 @@ async fn who_was_forgotten_is_let_in_to_be_forgotten_and_for_nothing_else() {
 #[tokio::test]
 async fn what_is_written_by_who_is_forgotten_meanwhile_goes_as_well() {
     let instance = Instance::start().await;
-    let bearer = somebody();
-    let token = instance.visitors_token(bearer);
-    let visitor: Visitor = instance.guard(Method::POST, &token).await.expect("a visitor");
-    visitor.act(&instance.app, hello()).await.expect("posted");
+    let (bearer, visitor) = instance.talking_visitor().await;
     forget(&instance, bearer).await;
 
     let late = visitor.act(&instance.app, hello()).await.map(drop);
@@ -137,10 +132,7 @@ async fn what_is_written_by_who_is_forgotten_meanwhile_goes_as_well() {
 #[tokio::test]
 async fn who_has_left_nothing_is_not_forgotten_again() {
     let instance = Instance::start().await;
-    let bearer = somebody();
-    let token = instance.visitors_token(bearer);
-    let visitor: Visitor = instance.guard(Method::POST, &token).await.expect("a visitor");
-    visitor.act(&instance.app, hello()).await.expect("posted");
+    let (bearer, visitor) = instance.talking_visitor().await;
     forget(&instance, bearer).await;
     let last = async || {
         instance
