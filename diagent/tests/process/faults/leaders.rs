@@ -1,16 +1,13 @@
 //! Which of three servers leads which partition of the log. What is written goes to the leader, so that is whose loss counts.
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{cell::OnceCell, fmt};
 
 use events::{Clock, Partition, log::Log};
 use futures::future::join_all;
 use rand::{RngExt as _, rngs::SmallRng};
 
 use super::{SERVERS, cluster::Cluster};
-use crate::support::{PATIENCE, until};
+use crate::support::until;
 
 /// All partitions that hold visitors' events, as some of the servers see them.
 pub(super) struct Partitions(Log);
@@ -49,16 +46,14 @@ impl Partitions {
 
     /// All of them, when each has a leader.
     pub(super) async fn seen(&self) -> Vec<Seen> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        let all = OnceCell::new();
+        until("every partition has a leader", async || {
             let asked = (0..self.0.partitions()).map(|number| self.see(number));
-            let seen: Vec<Option<Seen>> = join_all(asked).await;
-            if let Some(all) = seen.iter().copied().collect() {
-                return all;
-            }
-            assert!(Instant::now() < deadline, "a partition has no leader: {seen:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            let seen: Option<Vec<Seen>> = join_all(asked).await.into_iter().collect();
+            seen.is_some_and(|seen| all.set(seen).is_ok())
+        })
+        .await;
+        all.into_inner().expect("they were seen")
     }
 
     async fn see(&self, number: u16) -> Option<Seen> {
